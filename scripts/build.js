@@ -1,0 +1,91 @@
+/**
+ * Bundles mount/ and src/ into dist/: one entry per executable thread, shared code in chunks beside them.
+ *
+ * Files appear by rename, chunks before the entries that name them, so that a command which starts during a build
+ * sees either the old program or the new one. Chunk names carry a hash of their content, and old chunks stay for a
+ * day, because a running mount may still load one.
+ */
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const dist = join(root, "dist");
+const DAY_MS = 86_400_000;
+
+function entryPoints() {
+  const wanted = /^(cli|index|worker|watchdog|file-system|.*-thread)\.ts$/;
+  return readdirSync(join(root, "mount"))
+    .filter((name) => wanted.test(name))
+    .map((name) => join(root, "mount", name));
+}
+
+function newestSource(folder) {
+  let newest = statSync(folder).mtimeMs;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    newest = Math.max(newest, entry.isDirectory() ? newestSource(path) : statSync(path).mtimeMs);
+  }
+  return newest;
+}
+
+/** True if dist/ is missing or older than a source file, or than a folder in which one was removed. */
+export function isStale() {
+  const built = statSync(join(dist, "cli.js"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const self = statSync(fileURLToPath(import.meta.url)).mtimeMs;
+  return built < Math.max(self, newestSource(join(root, "src")), newestSource(join(root, "mount")));
+}
+
+function install(outputFiles, entries) {
+  mkdirSync(dist, { recursive: true });
+  const isEntry = (path) => entries.has(basename(path).replace(/\.map$/, ""));
+  const ordered = [...outputFiles].sort((a, b) => Number(isEntry(a.path)) - Number(isEntry(b.path)));
+  for (const file of ordered) {
+    const temporary = `${file.path}.${process.pid}`;
+    writeFileSync(temporary, file.contents);
+    renameSync(temporary, file.path);
+  }
+}
+
+function removeOldChunks(outputFiles) {
+  const current = new Set(outputFiles.map((file) => basename(file.path)));
+  for (const name of readdirSync(dist)) {
+    const path = join(dist, name);
+    if (/-[A-Z0-9]{8}\.js(\.map)?$/.test(name) && !current.has(name) && statSync(path).mtimeMs < Date.now() - DAY_MS) {
+      rmSync(path, { force: true });
+    }
+  }
+}
+
+/** Builds; throws esbuild's error, whose message names file and line. */
+export async function build() {
+  const esbuild = await import("esbuild");
+  const entries = entryPoints();
+  const result = await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: entries,
+    outdir: dist,
+    entryNames: "[name]",
+    chunkNames: "[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    write: false,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    packages: "external",
+    sourcemap: true,
+    logLevel: "silent",
+  });
+  install(result.outputFiles, new Set(entries.map((path) => basename(path).replace(/\.ts$/, ".js"))));
+  removeOldChunks(result.outputFiles);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  try {
+    await build();
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
