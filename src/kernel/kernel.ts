@@ -1,0 +1,159 @@
+/**
+ * One thread's handle on a simulated kernel: its view of the arena, its allocator, its place in RCU. All operations take
+ * it first. Handles are cheap; the simulation itself lives in the arena and ends with it.
+ */
+import { byteClassWords, BYTE_CLASSES, bytesNew } from "../shm/bytes.ts";
+import { ArenaFullError, SlabAllocator, carve, slabCacheInit } from "../shm/slab.ts";
+import type { SlabArea } from "../shm/slab.ts";
+import type { Ptr } from "../sync/atomics.ts";
+import { Memory } from "../sync/atomics.ts";
+import { RCU_THREADS, rcuInit, rcuOffline, rcuOnline, rcuQuiescent, rcuWordOf } from "../sync/rcu.ts";
+import { Thread } from "../sync/thread.ts";
+import { Cache, FDTABLE_SIZES, FIRST_BYTES_CACHE, FIRST_FDTABLE_CACHE } from "./caches.ts";
+import type { KernelConfig } from "./config.ts";
+import {
+  CRED,
+  FDTABLE,
+  FILE,
+  FILES,
+  FS,
+  HOST,
+  MM,
+  NSPROXY,
+  PATH,
+  PID_MAX_LIMIT,
+  RLIMITS,
+  SIGHAND,
+  SIGNAL,
+  TASK,
+  TIMER,
+  TOKEN,
+  VMA,
+} from "./layout.ts";
+import { VMA_NODE_WORDS } from "../mm/vma-tree.ts";
+import { OPEN_FILE_WORDS } from "./open-file.ts";
+
+const MAGIC = 0x70726f63;
+const VERSION = 1;
+
+const AREA: SlabArea = {
+  caches: HOST.caches,
+  live: HOST.slabLive,
+  breakAt: HOST.breakAt,
+  limit: HOST.limit,
+  rcuPending: HOST.rcuPending,
+  reclaimLock: HOST.rcuReclaimLock,
+  rcu: HOST.rcu,
+};
+
+const STRUCT_WORDS: readonly (readonly [number, number])[] = [
+  [Cache.task, TASK.words],
+  [Cache.signal, SIGNAL.words],
+  [Cache.sighand, SIGHAND.words],
+  [Cache.rlimits, RLIMITS.words],
+  [Cache.cred, CRED.words],
+  [Cache.files, FILES.words],
+  [Cache.fs, FS.words],
+  [Cache.file, FILE.words],
+  [Cache.path, PATH.words],
+  [Cache.mm, MM.words],
+  [Cache.vma, VMA.words],
+  [Cache.vmaNode, VMA_NODE_WORDS],
+  [Cache.timer, TIMER.words],
+  [Cache.nsproxy, NSPROXY.words],
+  [Cache.token, TOKEN.words],
+  [Cache.openFile, OPEN_FILE_WORDS],
+];
+
+export interface KernelOptions {
+  /** Check lock order and RCU sections as they happen (slower). */
+  debug?: boolean;
+}
+
+export class Kernel {
+  readonly m: Memory;
+  readonly t: Thread;
+  readonly slab: SlabAllocator;
+  readonly config: KernelConfig;
+
+  private constructor(m: Memory, t: Thread, config: KernelConfig) {
+    this.m = m;
+    this.t = t;
+    this.slab = new SlabAllocator(t, AREA);
+    this.config = config;
+  }
+
+  /**
+   * A new, empty arena of `bytes` (reserved, not committed: pages cost memory when they are first touched).
+   * @throws ArenaFullError if the size cannot hold the fixed tables
+   */
+  static create(bytes: number, config: KernelConfig, options: KernelOptions = {}): Kernel {
+    const tables = PID_MAX_LIMIT * 2 + 2 * (PID_MAX_LIMIT / 32) * 2;
+    if (bytes / 4 < HOST.words + tables)
+      throw new ArenaFullError(`an arena needs at least ${(HOST.words + tables) * 4} bytes`);
+    const m = new Memory(new SharedArrayBuffer(bytes));
+    initArena(m, config);
+    return Kernel.attach(m.buffer, config, options);
+  }
+
+  /** Joins an arena that exists; the thread is offline for RCU until {@link Kernel.busy}. */
+  static attach(buffer: SharedArrayBuffer, config: KernelConfig, options: KernelOptions = {}): Kernel {
+    const m = new Memory(buffer);
+    if (m.load(HOST.magic) !== MAGIC || m.load(HOST.version) !== VERSION) {
+      throw new Error("the buffer does not hold an arena of this version");
+    }
+    const slot = m.add(HOST.threads, 1);
+    if (slot >= RCU_THREADS) throw new Error(`more than ${RCU_THREADS} threads on one arena`);
+    const t = new Thread(m, slot, rcuWordOf(HOST.rcu, slot), HOST.parkWord, options.debug ?? false);
+    return new Kernel(m, t, config);
+  }
+
+  /** The thread starts to work on the simulation (RCU online). */
+  busy(): void {
+    rcuOnline(this.t, HOST.rcu);
+  }
+
+  /** The thread is about to block outside of the simulation, holding nothing (RCU offline). */
+  idle(): void {
+    this.t.lockdep.assertIdle();
+    rcuOffline(this.t);
+  }
+
+  /** Between two units of work of a thread that stays busy. */
+  quiescent(): void {
+    this.t.lockdep.assertIdle();
+    rcuQuiescent(this.t, HOST.rcu);
+  }
+
+  /** A new immutable byte string with one reference. */
+  bytes(text: Uint8Array): Ptr {
+    return bytesNew(this.m, this.slab, FIRST_BYTES_CACHE, text);
+  }
+}
+
+function initArena(m: Memory, config: KernelConfig): void {
+  m.plainStore(HOST.breakAt, HOST.words);
+  m.plainStore(HOST.limit, Math.min(m.size(), 0x7fffffff));
+  for (const [cache, words] of STRUCT_WORDS) slabCacheInit(m, AREA, cache, words);
+  for (let i = 0; i < BYTE_CLASSES.length; i++) slabCacheInit(m, AREA, FIRST_BYTES_CACHE + i, byteClassWords(i));
+  for (let i = 0; i < FDTABLE_SIZES.length; i++) {
+    slabCacheInit(m, AREA, FIRST_FDTABLE_CACHE + i, FDTABLE.words + 2 * (FDTABLE_SIZES[i] as number));
+  }
+  rcuInit(m, HOST.rcu);
+  m.plainStore(HOST.pidTask, carve(m, AREA, PID_MAX_LIMIT));
+  m.plainStore(HOST.pidGeneration, carve(m, AREA, PID_MAX_LIMIT));
+  m.plainStore(HOST.pidUsed, carve(m, AREA, 2 * (PID_MAX_LIMIT / 32)));
+  m.plainStore(HOST.pidLeaders, carve(m, AREA, 2 * (PID_MAX_LIMIT / 32)));
+  m.plainStore(HOST.pidMax, config.pidMax);
+  m.plainStore(HOST.pidAvoidLow, config.pidAvoid[0]);
+  m.plainStore(HOST.pidAvoidHigh, config.pidAvoid[1]);
+  m.plainStore(HOST.pidCursor, 1);
+  m.plainStore(HOST.threadsMax, config.threadsMax);
+  m.plainStore64(HOST.realtimeAtBoot, config.realtimeAtBoot);
+  m.plainStore(HOST.mutatorSpeed, 100);
+  m.plainStore(HOST.nextInode, 10000);
+  m.plainStore(HOST.nextMmSeed, config.seed);
+  m.plainStore(HOST.rootDentry, 1);
+  m.plainStore(HOST.version, VERSION);
+  m.store(HOST.magic, MAGIC);
+}

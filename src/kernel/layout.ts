@@ -1,0 +1,485 @@
+/**
+ * Every shared struct of the simulated kernel, in one place. Field names are the kernel's, in camel case.
+ *
+ * Who may write a field is said where it isn't the owner of the object: `[tasklist]` under tasklist_lock,
+ * `[siglock]` under sighand->siglock, `[mmap]` under mmap_lock held for write, `[atomic]` by anybody, atomically.
+ */
+import { RCU_WORDS } from "../sync/rcu.ts";
+import { RWSEM_WORDS } from "../sync/rwsem.ts";
+import { SEQCOUNT_WORDS } from "../sync/seqcount.ts";
+import { SEQLOCK_WORDS } from "../sync/seqlock.ts";
+import { SPINLOCK_WORDS } from "../sync/spinlock.ts";
+import { MAX_CACHES, SLAB_CACHE } from "../shm/slab.ts";
+import { QUAD, WORD, record, struct } from "../shm/struct.ts";
+
+/** Bytes of a page; all page counts are in this unit. */
+export const PAGE_SIZE = 4096;
+/** USER_HZ: ticks a second of every clock_t in /proc. */
+export const USER_HZ = 100;
+/** Largest pid + 1 (PID_MAX_LIMIT). */
+export const PID_MAX_LIMIT = 4194304;
+/** CPUs that one simulation can have. */
+export const MAX_CPUS = 256;
+/** CPU time states of one line of /proc/stat: user nice system idle iowait irq softirq steal guest guest_nice. */
+export const CPU_STATES = 10;
+/** Terminals that can have a foreground process group. */
+export const MAX_TTYS = 256;
+/** Words of each thread's block of counters; see counters.ts. */
+export const COUNTER_WORDS = 128;
+
+/** struct task_io_accounting: seven 64-bit counters, in the order of /proc/<pid>/io. */
+export const IO = record({
+  rchar: QUAD,
+  wchar: QUAD,
+  syscr: QUAD,
+  syscw: QUAD,
+  readBytes: QUAD,
+  writeBytes: QUAD,
+  cancelledWriteBytes: QUAD,
+});
+
+/** struct task_struct: one thread. */
+export const TASK = struct({
+  /** refcount_t: 1 while hashed, and one for each reader that sleeps. [atomic] */
+  usage: WORD,
+  pid: WORD,
+  tgid: WORD,
+  /** Changes with each use of a pid; see pid.ts. */
+  pidGeneration: WORD,
+  /** TASK_RUNNING 0, INTERRUPTIBLE 1, UNINTERRUPTIBLE 2, STOPPED 4, TRACED 8, EXIT_DEAD 16, EXIT_ZOMBIE 32, … */
+  state: WORD,
+  /** PF_* */
+  flags: WORD,
+  exitCode: WORD,
+  signal: WORD,
+  sighand: WORD,
+  files: WORD,
+  fs: WORD,
+  /** NULL for kernel threads and after exit. */
+  mm: WORD,
+  /** RCU-protected; replaced, never changed. */
+  cred: WORD,
+  nsproxy: WORD,
+  ioContext: WORD,
+  sysvsemUndo: WORD,
+  /** Next and previous thread of the group (circular, by address). [tasklist, read under RCU] */
+  threadNext: WORD,
+  threadPrev: WORD,
+  /** TASK_COMM_LEN bytes, NUL-terminated. [taskAlloc] */
+  comm: 4,
+  allocLock: SPINLOCK_WORDS,
+  /** Nanoseconds of boot time. */
+  startTime: QUAD,
+  /** Nanoseconds of CPU time. Written by the mutator that owns the process. */
+  utime: QUAD,
+  stime: QUAD,
+  minFlt: WORD,
+  majFlt: WORD,
+  nvcsw: WORD,
+  nivcsw: WORD,
+  runDelay: QUAD,
+  pcount: WORD,
+  ioac: IO.words,
+  /** SCHED_NORMAL 0, FIFO 1, RR 2, BATCH 3, IDLE 5, DEADLINE 6 */
+  policy: WORD,
+  rtPriority: WORD,
+  nice: WORD,
+  cpu: WORD,
+  /** Index into the kernel's table of wait kinds: wchan, syscall, stack. See wait-kinds.ts. */
+  waitKind: WORD,
+  personality: WORD,
+  timerSlack: QUAD,
+  loginuid: WORD,
+  sessionid: WORD,
+  robustList: QUAD,
+  /** Pending (private) and blocked signals. [siglock] */
+  pending: QUAD,
+  blocked: QUAD,
+  noNewPrivs: WORD,
+  seccomp: WORD,
+  ptracer: WORD,
+  /** Bit mask of the first 64 CPUs. */
+  cpusAllowed: QUAD,
+  /** Index into the table of cgroup paths. */
+  cgroup: WORD,
+  /** Which mutator owns the process; other threads may still act on it, under the locks. */
+  owner: WORD,
+  /** The mutator's own state for this process: an index into its tables. */
+  behaviour: WORD,
+});
+
+/** struct signal_struct: what the threads of a process share. */
+export const SIGNAL = struct({
+  /** refcount_t: one for each task. [atomic] */
+  sigcnt: WORD,
+  /** Live threads (not yet exiting). [atomic] */
+  live: WORD,
+  /** Threads, dead leader included. [tasklist] */
+  nrThreads: WORD,
+  /** The leader task; also the anchor of the circular thread list. [tasklist, read under RCU] */
+  leader: WORD,
+  tgid: WORD,
+  pgrp: WORD,
+  session: WORD,
+  /** Index + 1 into the host's terminals; 0: none. */
+  tty: WORD,
+  /** SIGNAL_UNKILLABLE, SIGNAL_GROUP_EXIT, … */
+  flags: WORD,
+  groupExitCode: WORD,
+  /** The parent's signal_struct; RCU-protected. [tasklist] */
+  parent: WORD,
+  /** Children and siblings, doubly linked by signal_struct, newest last. [tasklist, read under RCU] */
+  childFirst: WORD,
+  childLast: WORD,
+  siblingNext: WORD,
+  siblingPrev: WORD,
+  isChildSubreaper: WORD,
+  credGuardMutex: RWSEM_WORDS,
+  execUpdateLock: RWSEM_WORDS,
+  /** Odd while execUpdateLock is held for write. */
+  execUpdateSeq: SEQCOUNT_WORDS,
+  statsLock: SEQLOCK_WORDS,
+  /** What dead threads left behind. [statsLock] */
+  ioac: IO.words,
+  utime: QUAD,
+  stime: QUAD,
+  cutime: QUAD,
+  cstime: QUAD,
+  minFlt: WORD,
+  majFlt: WORD,
+  cminFlt: WORD,
+  cmajFlt: WORD,
+  nvcsw: WORD,
+  nivcsw: WORD,
+  /** First k_itimer of an RCU hlist. [siglock] */
+  posixTimers: WORD,
+  nextPosixTimerId: WORD,
+  sharedPending: QUAD,
+  /** Soft and hard limit of each RLIMIT_*, in an RLIMITS object. RCU-protected. */
+  rlimits: WORD,
+  oomScoreAdj: WORD,
+  oomScoreAdjMin: WORD,
+  autogroup: WORD,
+  autogroupNice: WORD,
+  /** Largest resident set of dead and replaced address spaces, in kB. */
+  maxrss: WORD,
+});
+
+/** struct sighand_struct */
+export const SIGHAND = struct({
+  count: WORD,
+  siglock: SPINLOCK_WORDS,
+  ignored: QUAD,
+  caught: QUAD,
+});
+
+/** Number of RLIMIT_* resources. */
+export const RLIM_NLIMITS = 16;
+/** The value that prints as "unlimited". */
+export const RLIM_INFINITY = Number.MAX_SAFE_INTEGER;
+
+/** Resource limits; shared between processes until one changes its own, then replaced. */
+export const RLIMITS = struct({
+  usage: WORD,
+  /** For each resource: soft limit, hard limit. */
+  limits: RLIM_NLIMITS * 2 * QUAD,
+});
+
+/** struct cred: immutable once a task points at it. */
+export const CRED = struct({
+  usage: WORD,
+  uid: WORD,
+  gid: WORD,
+  suid: WORD,
+  sgid: WORD,
+  euid: WORD,
+  egid: WORD,
+  fsuid: WORD,
+  fsgid: WORD,
+  capInheritable: QUAD,
+  capPermitted: QUAD,
+  capEffective: QUAD,
+  capBset: QUAD,
+  capAmbient: QUAD,
+  /** Supplementary groups: a BYTES object of 32-bit gids, or NULL. */
+  groups: WORD,
+  userNs: WORD,
+});
+
+/** struct files_struct */
+export const FILES = struct({
+  count: WORD,
+  fileLock: SPINLOCK_WORDS,
+  /** An FDTABLE; RCU-protected, replaced when it grows. */
+  fdt: WORD,
+  nextFd: WORD,
+  openFds: WORD,
+});
+
+/** struct fdtable: the words after `maxFds` are the slots, two for each fd: the file, and its close-on-exec flag. */
+export const FDTABLE = struct({ maxFds: WORD, slots: 0 });
+
+/** struct fs_struct */
+export const FS = struct({
+  users: WORD,
+  umask: WORD,
+  /** PATH objects; RCU-protected. */
+  pwd: WORD,
+  root: WORD,
+});
+
+/** What kind of thing an open file is. */
+export const FileKind = {
+  regular: 0,
+  directory: 1,
+  charDevice: 2,
+  pipe: 3,
+  socket: 4,
+  eventfd: 5,
+  eventpoll: 6,
+  timerfd: 7,
+  signalfd: 8,
+  inotify: 9,
+  memfd: 10,
+  pidfd: 11,
+  anon: 12,
+} as const;
+export type FileKindId = (typeof FileKind)[keyof typeof FileKind];
+
+/** struct file */
+export const FILE = struct({
+  count: WORD,
+  kind: WORD,
+  /** O_* as in fdinfo. */
+  flags: WORD,
+  pos: QUAD,
+  /** The PATH for kinds that have one, else NULL. */
+  path: WORD,
+  /** Inode number of sockets, pipes and anonymous inodes. */
+  ino: QUAD,
+  mntId: WORD,
+  /** By kind: eventfd count, timerfd clock, epoll first target, socket state index, … */
+  data: QUAD,
+  /** Extra fdinfo lines of a captured file: a BYTES object, or NULL. */
+  extra: WORD,
+});
+
+/** A file's name and inode: dentry and inode in one. */
+export const PATH = struct({
+  usage: WORD,
+  /** major << 20 | minor */
+  dev: WORD,
+  ino: QUAD,
+  mode: WORD,
+  size: QUAD,
+  /** 1 once unlinked: the name gains " (deleted)". [atomic] */
+  deleted: WORD,
+  /** A BYTES object. */
+  name: WORD,
+});
+
+/** struct mm_struct */
+export const MM = struct({
+  /** Users of the address space (threads, readers that pin it); at 0 the VMAs go. [atomic] */
+  mmUsers: WORD,
+  /** References to the struct: one for all users together, one for each open file of /proc. [atomic] */
+  mmCount: WORD,
+  mmapLock: RWSEM_WORDS,
+  /** mm_lock_seq: odd while mmap_lock is held for write. */
+  mmLockSeq: SEQCOUNT_WORDS,
+  /** Root of the VMA tree; RCU-protected, replaced as a whole path. [mmap] */
+  mmMt: WORD,
+  mapCount: WORD,
+  flags: WORD,
+  /** SUID_DUMP_DISABLE 0, USER 1, ROOT 2 */
+  dumpable: WORD,
+  /** Pages. [mmap] */
+  totalVm: QUAD,
+  lockedVm: WORD,
+  pinnedVm: WORD,
+  dataVm: QUAD,
+  execVm: WORD,
+  stackVm: WORD,
+  /** Resident pages by kind. [mmap, or atomic] */
+  rssAnon: WORD,
+  rssFile: WORD,
+  rssShmem: WORD,
+  swapEnts: WORD,
+  hiwaterRss: WORD,
+  hiwaterVm: QUAD,
+  /** Bytes of page tables. */
+  pgtablesBytes: WORD,
+  startCode: QUAD,
+  endCode: QUAD,
+  startData: QUAD,
+  endData: QUAD,
+  startBrk: QUAD,
+  brk: QUAD,
+  startStack: QUAD,
+  argStart: QUAD,
+  argEnd: QUAD,
+  envStart: QUAD,
+  envEnd: QUAD,
+  mmapBase: QUAD,
+  vdso: QUAD,
+  /** BYTES: the text between argStart and argEnd, and between envStart and envEnd. */
+  argv: WORD,
+  envp: WORD,
+  /** BYTES: /proc/<pid>/auxv, or NULL. */
+  auxv: WORD,
+  /** PATH, or NULL. */
+  exeFile: WORD,
+});
+
+/** struct vm_area_struct. Type-stable: a freed one may be reused at once, for another mm, while a reader looks. */
+export const VMA = struct({
+  vmMm: WORD,
+  /** Bytes. [mmap, with the VMA write-locked] */
+  vmStart: QUAD,
+  vmEnd: QUAD,
+  /** 0 detached, 1 attached, + 1 for each reader; VMA_LOCK_OFFSET while a writer waits. [atomic] */
+  vmRefcnt: WORD,
+  /** Low word of mm_lock_seq when it was write-locked last. [mmap] */
+  vmLockSeq: WORD,
+  /** VM_* */
+  vmFlags: WORD,
+  /** Offset in the file, in bytes. */
+  vmPgoff: QUAD,
+  /** PATH, or NULL. */
+  vmFile: WORD,
+  /** BYTES, or NULL: [anon:name], or the name of a special mapping such as [vdso]. */
+  anonName: WORD,
+  /** Resident pages: anonymous, of the file or shmem. */
+  nrAnon: WORD,
+  nrFile: WORD,
+  nrSwap: WORD,
+  /** Of nrFile: dirty pages in the low, processes that share them in the high 16 bits. */
+  fileState: WORD,
+});
+
+/** struct k_itimer */
+export const TIMER = struct({
+  list: WORD,
+  /** Address of the word that points here (pprev). */
+  pprev: WORD,
+  itId: WORD,
+  itLock: SPINLOCK_WORDS,
+  /** The owner's signal_struct; 0 once deleted (posixtimer_valid). [siglock and itLock] */
+  itSignal: WORD,
+  itClock: WORD,
+  /** SIGEV_SIGNAL 0, NONE 1, THREAD 2, | THREAD_ID 4 */
+  itSigevNotify: WORD,
+  sigSigno: WORD,
+  /** sival_ptr, 64 bits. */
+  sigValue: QUAD,
+  /** The pid or tid that is notified. */
+  itPid: WORD,
+  itInterval: QUAD,
+  itExpires: QUAD,
+});
+
+/** struct nsproxy: inode numbers of the namespaces, in the order of /proc/<pid>/ns. */
+export const NSPROXY = struct({
+  count: WORD,
+  net: WORD,
+  uts: WORD,
+  ipc: WORD,
+  pid: WORD,
+  pidForChildren: WORD,
+  user: WORD,
+  mnt: WORD,
+  cgroup: WORD,
+  time: WORD,
+  timeForChildren: WORD,
+});
+
+/** Something that exists only to be compared by kcmp: an io_context, a sysvsem undo list. */
+export const TOKEN = struct({ count: WORD });
+
+/** A terminal: device number, foreground process group, session. */
+export const TTY = record({ nr: WORD, foreground: WORD, session: WORD });
+
+/** The fixed part of the arena: everything that exists once. */
+export const HOST = record({
+  /** The word at 0 is NULL's. */
+  reserved: 16,
+  magic: WORD,
+  version: WORD,
+  /** First word that has not been carved yet, and the end. [atomic] */
+  breakAt: WORD,
+  limit: WORD,
+  /** Threads registered so far. [atomic] */
+  threads: WORD,
+  /** Raised when a lock becomes free while requests are parked. [atomic] */
+  parkWord: 16,
+  /** Objects to be freed after a grace period, linked by their second word. [atomic] */
+  rcuPending: WORD,
+  rcuReclaimLock: SPINLOCK_WORDS,
+  rcu: RCU_WORDS,
+  tasklistLock: SPINLOCK_WORDS,
+  registryLock: SPINLOCK_WORDS,
+  /** Sequence count over all of tasklist_lock's write sections: does a walk of the tree belong to one moment? */
+  tasklistSeq: SEQCOUNT_WORDS,
+  /** Next pid to try, largest pid + 1. */
+  pidCursor: WORD,
+  pidMax: WORD,
+  pidLock: SPINLOCK_WORDS,
+  /** Pids that are never handed out by themselves: [low, high). Real processes live there. */
+  pidAvoidLow: WORD,
+  pidAvoidHigh: WORD,
+  lastPid: WORD,
+  /** Tables of PID_MAX_LIMIT words; see pid.ts. */
+  pidTask: WORD,
+  pidGeneration: WORD,
+  pidUsed: WORD,
+  pidLeaders: WORD,
+  initTask: WORD,
+  /** Live tasks and processes (zombies included). [atomic] */
+  nrThreads: WORD,
+  nrProcesses: WORD,
+  threadsMax: WORD,
+  /** Forks since boot. [atomic] */
+  totalForks: QUAD,
+  contextSwitches: QUAD,
+  interrupts: QUAD,
+  softirqs: QUAD,
+  /** avenrun, 11 bits of fraction. */
+  loadAverage: 3,
+  /** Tasks in R and in D state. [atomic] */
+  nrRunning: WORD,
+  nrUninterruptible: WORD,
+  /** Simulated nanoseconds since boot; raised once a tick by one thread. */
+  bootTime: QUAD,
+  /** CLOCK_REALTIME at boot, in seconds. */
+  realtimeAtBoot: QUAD,
+  tick: QUAD,
+  clockSeq: SEQCOUNT_WORDS,
+  /** Pages of all address spaces together. [atomic] */
+  anonPages: WORD,
+  filePages: WORD,
+  shmemPages: WORD,
+  swapPages: WORD,
+  nextInode: WORD,
+  nextMmSeed: WORD,
+  /** 0 running, 1 paused; speed in percent. */
+  mutatorPaused: WORD,
+  mutatorSpeed: WORD,
+  /** 0 lockfree, 1 locked, for each path; see knobs.ts. */
+  pathMode: 16,
+  /** hidepid= and gid= of the simulated mount. */
+  hidepid: WORD,
+  hidepidGid: WORD,
+  /** lockref of the dentry of /proc itself. */
+  rootDentry: 16,
+  /** CPU time by CPU and state, in nanoseconds. */
+  cpuTime: MAX_CPUS * CPU_STATES * QUAD,
+  ttys: MAX_TTYS * TTY.words,
+  /** What each thread has allocated less what it has freed, by cache. */
+  slabLive: 64 * MAX_CACHES,
+  caches: MAX_CACHES * SLAB_CACHE.words,
+  /** Counters by thread; see counters.ts. */
+  counters: 64 * COUNTER_WORDS,
+  /** PATH objects of the configuration, by index; see registry.ts. */
+  paths: WORD,
+  pathCount: WORD,
+});

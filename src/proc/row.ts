@@ -1,0 +1,136 @@
+/**
+ * One row per /proc file. Row order is readdir order; lookup, readdir, nlink, modes, the documentation and the
+ * conformance list derive from the tables of rows.
+ *
+ * A row's functions get a {@link Context}: the task, looked up and alive for RCU, and who asks. They gather a snapshot
+ * from the kernel model and hand it to a pure formatter; they never emit before the snapshot is known to be valid.
+ * Results are 0 (or a count), a negated errno, or WOULD_WAIT.
+ */
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Subject } from "../kernel/subject.ts";
+import type { Ptr } from "../sync/atomics.ts";
+import type { HostView } from "./host-view.ts";
+import type { Text } from "./text.ts";
+import type { Attr, DirSink } from "./vfs.ts";
+
+/** What a row's function works on. One object per thread, reused for each request. */
+export interface Context {
+  readonly k: Kernel;
+  /** Host-wide facts that don't change while the simulation runs: the scenario's host. */
+  readonly host: HostView;
+  subject: Subject;
+  /** The task of the directory, under RCU; NULL for rows outside of process directories. */
+  task: Ptr;
+  tid: number;
+  generation: number;
+  /** True below /proc/<pid>, false below task/<tid>: a whole group or one thread. */
+  whole: boolean;
+  /** File descriptor, or another small number, of rows below fd/, fdinfo/ and the like. */
+  index: number;
+  /** The OPEN_FILE being read or written; NULL outside of open, read, write and release. */
+  file: Ptr;
+}
+
+/** The iterator of a seq_file: the kernel's seq_operations. Resume by position, not by byte offset. */
+export interface SeqOperations {
+  /**
+   * Finds the record at position `cursor.index` and takes the locks that hold it still.
+   * @returns 1 if there is a record, 0 at the end, or a negated errno / WOULD_WAIT (nothing is held then; stop is still called)
+   */
+  start(c: Context, cursor: SeqCursor): number;
+  /** Moves to the next record and sets `cursor.index`; same results as start. */
+  next(c: Context, cursor: SeqCursor): number;
+  /** Releases what start and next hold. */
+  stop(c: Context, cursor: SeqCursor): void;
+  /** Formats the record. @returns 0, SEQ_SKIP, or a negated errno */
+  show(c: Context, cursor: SeqCursor, out: Text): number;
+}
+
+/** show: leave this record out. */
+export const SEQ_SKIP = 1;
+
+/** Where an iterator is. */
+export interface SeqCursor {
+  /** The iterator's own position: an address, a pid, a count. Kept in the OPEN_FILE between reads. */
+  index: number;
+  /** What the iterator holds at the moment: a pointer, or 0. Not kept. */
+  entry: Ptr;
+}
+
+/** Ptrace modes (linux/ptrace.h). */
+export const PTRACE_MODE_READ_FSCREDS = 0x9;
+export const PTRACE_MODE_ATTACH_FSCREDS = 0xa;
+export const PTRACE_MODE_READ_REALCREDS = 0x11;
+
+interface RowBase {
+  readonly name: string;
+  /** Permission bits. */
+  readonly mode: number;
+  /** One line for the documentation: what it shows, and the kernel function that it follows. */
+  readonly doc: string;
+  /** True to leave the row out of readdir and of the listing (it can still be looked up). */
+  readonly hidden?: boolean;
+  /** Checked when the file is opened, after the permission bits: 0 or a negated errno / WOULD_WAIT. */
+  readonly open?: (c: Context) => number;
+  /** Undoes what open stored in the OPEN_FILE. */
+  readonly release?: (c: Context) => void;
+  /** Takes what is written at `offset`; absent: EINVAL for process files, EIO for root files. */
+  readonly write?: (c: Context, offset: number, data: Uint8Array) => number;
+  /** True if even CAP_DAC_OVERRIDE can't open it for writing (sysctl and net files without the bit). */
+  readonly strictMode?: boolean;
+}
+
+/** A file shown in one piece through a seq_file (single_open). */
+export interface OneRow extends RowBase {
+  readonly type: "one";
+  readonly show: (c: Context, out: Text) => number;
+}
+
+/** A file of many records through a seq_file. */
+export interface SeqRow extends RowBase {
+  readonly type: "seq";
+  readonly seq: SeqOperations;
+}
+
+/** A file with a read function of its own: no page limit, SEEK_END allowed. */
+export interface RawRow extends RowBase {
+  readonly type: "raw";
+  /** Fills `dest` from its start with what is at `offset`; returns the number of bytes. */
+  readonly read: (c: Context, offset: number, dest: Uint8Array) => number;
+}
+
+/** A short text that is formatted anew for each read (simple_read_from_buffer). */
+export interface SmallRow extends RowBase {
+  readonly type: "small";
+  readonly show: (c: Context, out: Text) => number;
+}
+
+/** A directory of fixed rows. */
+export interface DirRow extends RowBase {
+  readonly type: "dir";
+  readonly rows: readonly Row[];
+}
+
+/** A directory whose entries come from the kernel model: task, fd, fdinfo, ns, map_files. */
+export interface DynamicDirRow extends RowBase {
+  readonly type: "dynamic";
+  readonly directory: DynamicDirectory;
+}
+
+export interface DynamicDirectory {
+  /** Finds a name; fills `out` completely. */
+  lookup(c: Context, name: string, out: Attr): number;
+  /** Delivers entries from `offset` on, without `.` and `..`. */
+  iterate(c: Context, offset: number, plus: Attr | null, sink: DirSink): number;
+  /** nlink and st_size of the directory itself. */
+  describe(c: Context, out: Attr): void;
+}
+
+/** A symbolic link. */
+export interface LinkRow extends RowBase {
+  readonly type: "link";
+  /** Appends the link's text; 0 or a negated errno. */
+  readonly target: (c: Context, out: Text) => number;
+}
+
+export type Row = OneRow | SeqRow | RawRow | SmallRow | DirRow | DynamicDirRow | LinkRow;

@@ -1,0 +1,160 @@
+/**
+ * The one module that touches shared memory.
+ *
+ * A pointer is the index of a 32-bit word in the arena; 0 is NULL. `load` … `notify` are sequentially consistent
+ * (JavaScript Atomics), so exploring interleavings at each of these calls is complete. The `plain*` accessors are for
+ * memory that no other thread can see: freshly allocated and not yet published, or owned by the calling thread.
+ */
+
+/** Index of a 32-bit word in the arena; 0 is NULL. */
+export type Ptr = number;
+
+/** The NULL pointer. */
+export const NULL: Ptr = 0;
+
+const TWO_32 = 4294967296;
+
+/** A view of the arena; one per thread. */
+export class Memory {
+  readonly buffer: SharedArrayBuffer;
+  private readonly words: Int32Array;
+  private readonly octets: Uint8Array;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer;
+    this.words = new Int32Array(buffer);
+    this.octets = new Uint8Array(buffer);
+  }
+
+  /** Number of 32-bit words. */
+  size(): number {
+    return this.words.length;
+  }
+
+  load(at: Ptr): number {
+    return Atomics.load(this.words, at);
+  }
+
+  /** Loads a word as an unsigned number. */
+  loadU32(at: Ptr): number {
+    return Atomics.load(this.words, at) >>> 0;
+  }
+
+  store(at: Ptr, value: number): void {
+    Atomics.store(this.words, at, value);
+  }
+
+  /** @returns the value before the addition. */
+  add(at: Ptr, delta: number): number {
+    return Atomics.add(this.words, at, delta);
+  }
+
+  /** @returns the value before. */
+  or(at: Ptr, bits: number): number {
+    return Atomics.or(this.words, at, bits);
+  }
+
+  /** @returns the value before. */
+  and(at: Ptr, bits: number): number {
+    return Atomics.and(this.words, at, bits);
+  }
+
+  exchange(at: Ptr, value: number): number {
+    return Atomics.exchange(this.words, at, value);
+  }
+
+  /** @returns the value found; the swap happened if it equals `expected`. */
+  compareExchange(at: Ptr, expected: number, desired: number): number {
+    return Atomics.compareExchange(this.words, at, expected, desired);
+  }
+
+  /**
+   * Sleeps while the word holds `expected`, at most `timeoutMs` milliseconds.
+   * @returns false if the time ran out.
+   */
+  wait(at: Ptr, expected: number, timeoutMs: number): boolean {
+    return Atomics.wait(this.words, at, expected, timeoutMs) !== "timed-out";
+  }
+
+  /** Wakes up to `count` sleepers; @returns how many were woken. */
+  notify(at: Ptr, count: number): number {
+    return Atomics.notify(this.words, at, count);
+  }
+
+  /**
+   * Loads an unsigned 64-bit value from two words, low word first. The halves are two accesses: something else (a lock,
+   * a sequence count) must keep a writer away, or the value must be one whose tearing is harmless. Exact below 2^53.
+   */
+  load64(at: Ptr): number {
+    return (Atomics.load(this.words, at) >>> 0) + Atomics.load(this.words, at + 1) * TWO_32;
+  }
+
+  /** Stores a non-negative integer below 2^53 into two words. Writers must exclude each other. */
+  store64(at: Ptr, value: number): void {
+    Atomics.store(this.words, at, value | 0);
+    Atomics.store(this.words, at + 1, (value / TWO_32) | 0);
+  }
+
+  /** Adds to a 64-bit value; writers must exclude each other. @returns the new value. */
+  add64(at: Ptr, delta: number): number {
+    const value = this.load64(at) + delta;
+    this.store64(at, value);
+    return value;
+  }
+
+  /** Adds to a 64-bit counter that several threads raise at once, by carrying out of the low word. `delta` < 2^31. */
+  addShared64(at: Ptr, delta: number): void {
+    const before = Atomics.add(this.words, at, delta) >>> 0;
+    if (before + delta >= TWO_32) Atomics.add(this.words, at + 1, 1);
+  }
+
+  /** Reads a word of memory that only this thread can see. */
+  plainLoad(at: Ptr): number {
+    return this.words[at] as number;
+  }
+
+  /** Writes a word of memory that only this thread can see. */
+  plainStore(at: Ptr, value: number): void {
+    this.words[at] = value;
+  }
+
+  /** Writes a 64-bit value to memory that only this thread can see. */
+  plainStore64(at: Ptr, value: number): void {
+    this.words[at] = value | 0;
+    this.words[at + 1] = (value / TWO_32) | 0;
+  }
+
+  /** Reads a 64-bit value of memory that only this thread can see. */
+  plainLoad64(at: Ptr): number {
+    return ((this.words[at] as number) >>> 0) + (this.words[at + 1] as number) * TWO_32;
+  }
+
+  /** Zeroes `count` words of memory that only this thread can see. */
+  plainZero(at: Ptr, count: number): void {
+    this.words.fill(0, at, at + count);
+  }
+
+  /** Copies bytes into memory that only this thread can see, or whose tearing the caller excludes by a lock. */
+  copyIn(at: Ptr, byteOffset: number, source: Uint8Array): void {
+    this.octets.set(source, at * 4 + byteOffset);
+  }
+
+  /** Copies bytes out of memory that is immutable while the caller holds it. */
+  copyOut(at: Ptr, byteOffset: number, target: Uint8Array, targetOffset: number, length: number): void {
+    const from = at * 4 + byteOffset;
+    target.set(this.octets.subarray(from, from + length), targetOffset);
+  }
+
+  /** One byte of memory that is immutable while the caller holds it. */
+  byteAt(at: Ptr, byteOffset: number): number {
+    return this.octets[at * 4 + byteOffset] as number;
+  }
+
+  /** A latin1 string of memory that is immutable while the caller holds it. */
+  latin1(at: Ptr, byteOffset: number, length: number): string {
+    const from = at * 4 + byteOffset;
+    let text = "";
+    for (let i = 0; i < length; i++) text += String.fromCharCode(this.octets[from + i] as number);
+    return text;
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Debug assertions in the manner of lockdep: lock order, and no sleeping inside an RCU read-side section.
+ *
+ * The order is this tree; a lock may be taken while only locks above it (less indented, or earlier at the same depth)
+ * are held. Every lock passes its class when it is taken, in release builds too, where the check is a single branch.
+ *
+ *     openFile                 an open file's position and buffer (seq_file.lock)
+ *       credGuard              one exec of a process at a time (cred_guard_mutex)
+ *         execUpdate           signal->exec_update_lock; two of them only in address order
+ *           mmap               mm->mmap_lock
+ *             vma              a read-locked VMA (vm_refcnt)
+ *           tasklist           tasklist_lock: parents, children, threads, pid hash
+ *             sighand          sighand->siglock
+ *               stats          signal->stats_lock
+ *               timer          k_itimer.it_lock
+ *             files            files->file_lock
+ *             taskAlloc        task->alloc_lock
+ *               registry       the host's tables: paths, images, namespaces
+ *               dentry         d_lockref
+ *                 slab         slab depot and page lists
+ */
+export const LockClass = {
+  openFile: 0,
+  credGuard: 1,
+  execUpdate: 2,
+  mmap: 3,
+  vma: 4,
+  tasklist: 5,
+  sighand: 6,
+  stats: 7,
+  timer: 8,
+  files: 9,
+  taskAlloc: 10,
+  registry: 11,
+  dentry: 12,
+  slab: 13,
+} as const;
+
+export type LockClassId = (typeof LockClass)[keyof typeof LockClass];
+
+const CLASS_NAMES = Object.keys(LockClass);
+
+/** Thrown when an assertion about locking fails: always a bug in synthproc. */
+export class LockdepError extends Error {
+  readonly code = "ESYNTH_LOCKDEP";
+}
+
+/** What one thread holds. Thread-local: never shared. */
+export class Lockdep {
+  readonly enabled: boolean;
+  private readonly held: number[] = [];
+  private rcuDepth = 0;
+
+  constructor(enabled: boolean) {
+    this.enabled = enabled;
+  }
+
+  /** A lock of this class is about to be taken. `nested` allows a second lock of the class just taken. */
+  acquire(lockClass: LockClassId, nested = false): void {
+    if (!this.enabled) return;
+    const top = this.held[this.held.length - 1];
+    if (top !== undefined && (nested ? lockClass < top : lockClass <= top)) {
+      throw new LockdepError(`lock order: ${CLASS_NAMES[lockClass]} taken while ${CLASS_NAMES[top]} is held`);
+    }
+    this.held.push(lockClass);
+  }
+
+  /** The lock has been released, or could not be taken after all. */
+  release(lockClass: LockClassId): void {
+    if (!this.enabled) return;
+    const at = this.held.lastIndexOf(lockClass);
+    if (at < 0) throw new LockdepError(`release of ${CLASS_NAMES[lockClass]}, which is not held`);
+    this.held.splice(at, 1);
+  }
+
+  rcuEnter(): void {
+    this.rcuDepth++;
+  }
+
+  rcuExit(): void {
+    if (this.enabled && this.rcuDepth === 0) throw new LockdepError("rcuReadUnlock without rcuReadLock");
+    this.rcuDepth--;
+  }
+
+  /** True inside an RCU read-side section (rcu_read_lock_held). */
+  inRcu(): boolean {
+    return this.rcuDepth > 0;
+  }
+
+  /** The thread is about to sleep (might_sleep). */
+  mightSleep(): void {
+    if (this.enabled && this.rcuDepth > 0) throw new LockdepError("sleeping inside an RCU read-side section");
+  }
+
+  /** Between requests a thread must hold nothing. */
+  assertIdle(): void {
+    if (!this.enabled) return;
+    if (this.rcuDepth !== 0) throw new LockdepError("thread goes idle inside an RCU read-side section");
+    if (this.held.length !== 0) {
+      throw new LockdepError(`thread goes idle holding ${this.held.map((c) => CLASS_NAMES[c]).join(", ")}`);
+    }
+  }
+}

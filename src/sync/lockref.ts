@@ -1,0 +1,56 @@
+/**
+ * A lock and a reference count in one word (lockref, as in dentry.d_lockref): bit 31 the lock, the rest the count.
+ * References are taken by compare-and-swap while nobody holds the lock.
+ */
+import type { Ptr } from "./atomics.ts";
+import type { LockClassId } from "./lockdep.ts";
+import type { Thread } from "./thread.ts";
+
+/** Words a lockref takes. */
+export const LOCKREF_WORDS = 1;
+
+const LOCKED = 0x80000000 | 0;
+const COUNT_MASK = 0x7fffffff;
+/** Count of a dead object (lockref_mark_dead). */
+const DEAD = 0x7fffffff;
+
+/** Takes a reference unless the object is dead (lockref_get_not_dead). */
+export function lockrefGetNotDead(t: Thread, ref: Ptr): boolean {
+  const m = t.m;
+  for (;;) {
+    const seen = m.load(ref);
+    if (seen < 0) continue;
+    if (seen === DEAD) return false;
+    if (m.compareExchange(ref, seen, seen + 1) === seen) return true;
+  }
+}
+
+/** Drops a reference; @returns the count left (lockref_put_return). */
+export function lockrefPut(t: Thread, ref: Ptr): number {
+  return (t.m.add(ref, -1) & COUNT_MASK) - 1;
+}
+
+/** Takes the lock; the count stays as it is while it is held. */
+export function lockrefLock(t: Thread, ref: Ptr, lockClass: LockClassId): void {
+  t.lockdep.acquire(lockClass);
+  const m = t.m;
+  for (;;) {
+    const seen = m.load(ref);
+    if (seen >= 0 && m.compareExchange(ref, seen, seen | LOCKED) === seen) return;
+  }
+}
+
+export function lockrefUnlock(t: Thread, ref: Ptr, lockClass: LockClassId): void {
+  t.m.and(ref, COUNT_MASK);
+  t.lockdep.release(lockClass);
+}
+
+/** Nobody can take a reference any more. @pre the lockref is locked */
+export function lockrefMarkDead(t: Thread, ref: Ptr): void {
+  t.m.store(ref, LOCKED | DEAD);
+}
+
+/** References right now. */
+export function lockrefCount(t: Thread, ref: Ptr): number {
+  return t.m.load(ref) & COUNT_MASK;
+}

@@ -1,0 +1,85 @@
+/**
+ * RCU in the QSBR manner (quiescent-state based, as in liburcu-qsbr).
+ *
+ * Each thread owns one word on a cache line of its own: 0 while it is offline (blocked, holding no pointers), else the
+ * grace-period number that it saw last. A grace period raises the global number and waits until every online thread has
+ * seen it. A thread announces a quiescent state between requests, between ticks, and around every sleep; a read-side
+ * section must therefore not sleep, which debug builds assert.
+ */
+import type { Memory, Ptr } from "./atomics.ts";
+import type { Thread } from "./thread.ts";
+
+/** Threads that can register at once. */
+export const RCU_THREADS = 64;
+/** Words of a cache line. */
+const LINE = 16;
+
+/** Words of the RCU area: one line for the grace-period number, one for each thread. */
+export const RCU_WORDS = LINE * (1 + RCU_THREADS);
+
+const OFFLINE = 0;
+
+/** Address of the word that says what thread `slot` has seen. */
+export function rcuWordOf(area: Ptr, slot: number): Ptr {
+  return area + LINE * (1 + slot);
+}
+
+/** Prepares the area. @pre no other thread can see it yet */
+export function rcuInit(m: Memory, area: Ptr): void {
+  m.plainZero(area, RCU_WORDS);
+  m.plainStore(area, 1);
+}
+
+/** The thread may hold RCU-protected pointers from now on (rcu_thread_online). */
+export function rcuOnline(t: Thread, area: Ptr): void {
+  t.m.store(t.rcuWord, t.m.load(area));
+}
+
+/** The thread holds none (rcu_thread_offline); call before blocking. */
+export function rcuOffline(t: Thread): void {
+  t.lockdep.mightSleep();
+  t.m.store(t.rcuWord, OFFLINE);
+}
+
+/** Between two units of work: nothing is held right now (rcu_quiescent_state). */
+export function rcuQuiescent(t: Thread, area: Ptr): void {
+  t.lockdep.mightSleep();
+  const now = t.m.load(area);
+  if (t.m.load(t.rcuWord) !== now) t.m.store(t.rcuWord, now);
+}
+
+/** Enters a read-side section: marks it for the assertions; costs nothing else. @pre the thread is online */
+export function rcuReadLock(t: Thread): void {
+  t.lockdep.rcuEnter();
+}
+
+export function rcuReadUnlock(t: Thread): void {
+  t.lockdep.rcuExit();
+}
+
+/** Starts a grace period; @returns its number, for {@link rcuPoll} (start_poll_synchronize_rcu). */
+export function rcuStart(m: Memory, area: Ptr): number {
+  const next = (m.add(area, 1) + 1) | 0;
+  if (next !== OFFLINE) return next;
+  return (m.add(area, 1) + 1) | 0;
+}
+
+/** True once every thread has been quiescent since {@link rcuStart} gave `number` (poll_state_synchronize_rcu). */
+export function rcuPoll(m: Memory, area: Ptr, number: number): boolean {
+  for (let slot = 0; slot < RCU_THREADS; slot++) {
+    const seen = m.load(rcuWordOf(area, slot));
+    if (seen !== OFFLINE && ((seen - number) | 0) < 0) return false;
+  }
+  return true;
+}
+
+/** Waits for a grace period (synchronize_rcu). The caller must hold no RCU-protected pointer. */
+export function synchronizeRcu(t: Thread, area: Ptr): void {
+  t.lockdep.mightSleep();
+  const wasOnline = t.m.load(t.rcuWord) !== OFFLINE;
+  if (wasOnline) rcuOffline(t);
+  const number = rcuStart(t.m, area);
+  const nap = area + 1;
+  while (!rcuPoll(t.m, area, number)) t.m.wait(nap, 0, 0.1);
+  if (wasOnline) rcuOnline(t, area);
+}

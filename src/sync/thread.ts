@@ -1,0 +1,42 @@
+/**
+ * One thread's handle on the synchronisation layer: its view of the arena, its RCU slot, what it holds, and how it
+ * waits. Every primitive takes it first. It is never shared.
+ */
+import type { Memory, Ptr } from "./atomics.ts";
+import { NULL } from "./atomics.ts";
+import { Lockdep } from "./lockdep.ts";
+
+/** What a wait answers: taken, interrupted, or not to be had without waiting. */
+export const WAIT_OK = 0;
+/** -EINTR: the waiter was killed or interrupted (down_read_killable). */
+export const WAIT_EINTR = -4;
+/** The thread must not sleep (it serves other requests): nothing was taken; park the request and come again. */
+export const WAIT_WOULD_BLOCK = -0x10000;
+
+export class Thread {
+  readonly m: Memory;
+  /** This thread's slot number in the RCU table and in per-thread counters. */
+  readonly slot: number;
+  /** Address of this thread's RCU word; see rcu.ts. */
+  readonly rcuWord: Ptr;
+  readonly lockdep: Lockdep;
+  /** False for threads that serve requests: a killable wait then answers WAIT_WOULD_BLOCK instead of sleeping. */
+  maySleep = true;
+  /** A word that is non-zero once the current wait was interrupted; NULL if nothing can interrupt it. */
+  interruptWord: Ptr = NULL;
+  /** A word that lock releases raise and notify, so that parked requests are tried again; NULL if there are none. */
+  readonly parkWord: Ptr;
+
+  constructor(m: Memory, slot: number, rcuWord: Ptr, parkWord: Ptr, debug: boolean) {
+    this.m = m;
+    this.slot = slot;
+    this.rcuWord = rcuWord;
+    this.parkWord = parkWord;
+    this.lockdep = new Lockdep(debug);
+  }
+
+  /** True if the current wait was interrupted. */
+  interrupted(): boolean {
+    return this.interruptWord !== NULL && this.m.load(this.interruptWord) !== 0;
+  }
+}

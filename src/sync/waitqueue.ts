@@ -1,0 +1,41 @@
+/**
+ * Sleeping on a word: always timed, always re-checked by the caller, offline for RCU meanwhile.
+ *
+ * The time limit is a safety net against a lost wake-up in a crashed thread, not part of any protocol.
+ */
+import type { Ptr } from "./atomics.ts";
+import { NULL } from "./atomics.ts";
+import type { Thread } from "./thread.ts";
+
+/** Milliseconds after which a sleeper looks again by itself. */
+const RECHECK_MS = 20;
+/** Wakes every sleeper. */
+const ALL = 0x7fffffff;
+
+/** Sleeps while `word` holds `expected`, at most {@link RECHECK_MS}. RCU: the thread is offline while it sleeps. */
+export function sleepOn(t: Thread, word: Ptr, expected: number): void {
+  t.lockdep.mightSleep();
+  const seen = t.m.load(t.rcuWord);
+  if (seen === 0) {
+    t.m.wait(word, expected, RECHECK_MS);
+    return;
+  }
+  t.m.store(t.rcuWord, 0);
+  t.m.wait(word, expected, RECHECK_MS);
+  // What was seen before the sleep is an old grace-period number: a grace period that started since then waits for the
+  // next quiescent state of this thread, which is later than needed but never too early.
+  t.m.store(t.rcuWord, seen);
+}
+
+/** Wakes all who sleep on `word`, and has parked requests tried again. */
+export function wakeAll(t: Thread, word: Ptr): void {
+  t.m.notify(word, ALL);
+  wakeParked(t);
+}
+
+/** Has parked requests tried again: some lock has become free. */
+export function wakeParked(t: Thread): void {
+  if (t.parkWord === NULL) return;
+  t.m.add(t.parkWord, 1);
+  t.m.notify(t.parkWord, ALL);
+}
