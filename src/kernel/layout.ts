@@ -62,7 +62,7 @@ export const TASK = struct({
   nsproxy: WORD,
   ioContext: WORD,
   sysvsemUndo: WORD,
-  /** Next and previous thread of the group (circular, by address). [tasklist, read under RCU] */
+  /** Next and previous thread of the group, NULL at the ends. [tasklist, read under RCU] */
   threadNext: WORD,
   threadPrev: WORD,
   /** TASK_COMM_LEN bytes, NUL-terminated. [taskAlloc] */
@@ -116,8 +116,11 @@ export const SIGNAL = struct({
   live: WORD,
   /** Threads, dead leader included. [tasklist] */
   nrThreads: WORD,
-  /** The leader task; also the anchor of the circular thread list. [tasklist, read under RCU] */
+  /** The leader task. [tasklist, read under RCU] */
   leader: WORD,
+  /** Ends of the list of threads, in order of creation. [tasklist, read under RCU] */
+  threadFirst: WORD,
+  threadLast: WORD,
   tgid: WORD,
   pgrp: WORD,
   session: WORD,
@@ -134,6 +137,8 @@ export const SIGNAL = struct({
   siblingNext: WORD,
   siblingPrev: WORD,
   isChildSubreaper: WORD,
+  /** Held by whoever acts as this process: in the kernel a task is its own only actor. */
+  actor: RWSEM_WORDS,
   credGuardMutex: RWSEM_WORDS,
   execUpdateLock: RWSEM_WORDS,
   /** Odd while execUpdateLock is held for write. */
@@ -433,7 +438,10 @@ export const HOST = record({
   pidGeneration: WORD,
   pidUsed: WORD,
   pidLeaders: WORD,
-  initTask: WORD,
+  /** The task with pid 0, which is nowhere listed: parent of 1 and 2. */
+  idleTask: WORD,
+  /** The signal_struct that inherits orphans. */
+  initSignal: WORD,
   /** Live tasks and processes (zombies included). [atomic] */
   nrThreads: WORD,
   nrProcesses: WORD,

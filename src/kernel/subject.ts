@@ -22,6 +22,6 @@ export interface Subject {
   capable(capability: number): boolean;
   /** True if the caller is in a group, supplementary ones included. */
   inGroup(gid: number): boolean;
-  /** True if every capability of the set (two halves) is in the caller's permitted set. */
-  permits(low: number, high: number): boolean;
+  /** True if every capability of the set (two halves) is in the caller's effective, or else permitted set. */
+  covers(low: number, high: number, effective: boolean): boolean;
 }

@@ -5,6 +5,7 @@
  * are held. Every lock passes its class when it is taken, in release builds too, where the check is a single branch.
  *
  *     openFile                 an open file's position and buffer (seq_file.lock)
+ *      actor                   acting as a process; a parent before its child
  *       credGuard              one exec of a process at a time (cred_guard_mutex)
  *         execUpdate           signal->exec_update_lock; two of them only in address order
  *           mmap               mm->mmap_lock
@@ -21,19 +22,20 @@
  */
 export const LockClass = {
   openFile: 0,
-  credGuard: 1,
-  execUpdate: 2,
-  mmap: 3,
-  vma: 4,
-  tasklist: 5,
-  sighand: 6,
-  stats: 7,
-  timer: 8,
-  files: 9,
-  taskAlloc: 10,
-  registry: 11,
-  dentry: 12,
-  slab: 13,
+  actor: 1,
+  credGuard: 2,
+  execUpdate: 3,
+  mmap: 4,
+  vma: 5,
+  tasklist: 6,
+  sighand: 7,
+  stats: 8,
+  timer: 9,
+  files: 10,
+  taskAlloc: 11,
+  registry: 12,
+  dentry: 13,
+  slab: 14,
 } as const;
 
 export type LockClassId = (typeof LockClass)[keyof typeof LockClass];

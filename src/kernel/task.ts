@@ -1,0 +1,160 @@
+/** Tasks: references, threads of a group, names, states. */
+import type { Ptr } from "../sync/atomics.ts";
+import { LockClass } from "../sync/lockdep.ts";
+import { refcountDecAndTest, refcountIncNotZero } from "../sync/refcount.ts";
+import { writeSeqcountBegin, writeSeqcountEnd } from "../sync/seqcount.ts";
+import { spinLock, spinUnlock } from "../sync/spinlock.ts";
+import { EXIT_ZOMBIE, PF_KTHREAD, TASK_NOLOAD, TASK_RUNNING, TASK_UNINTERRUPTIBLE } from "./flags.ts";
+import type { Kernel } from "./kernel.ts";
+import { HOST, SIGNAL, TASK } from "./layout.ts";
+
+/** Longest comm with its NUL (TASK_COMM_LEN). */
+export const TASK_COMM_LEN = 16;
+
+/** Takes a reference, for those who sleep; false if the task is gone already. @pre RCU */
+export function getTask(k: Kernel, task: Ptr): boolean {
+  return refcountIncNotZero(k.m, task + TASK.usage);
+}
+
+/** Drops a reference (put_task_struct); the last one frees the task, and its share of the signal_struct. */
+export function putTask(k: Kernel, task: Ptr): void {
+  if (!refcountDecAndTest(k.m, task + TASK.usage)) return;
+  const signal = k.m.load(task + TASK.signal);
+  k.slab.freeRcu(task);
+  if (refcountDecAndTest(k.m, signal + SIGNAL.sigcnt)) k.slab.freeRcu(signal);
+}
+
+/** tasklist_lock for write: parents, children, threads and the pid table change only under it. */
+export function lockTasklist(k: Kernel): void {
+  spinLock(k.t, HOST.tasklistLock, LockClass.tasklist);
+  writeSeqcountBegin(k.m, HOST.tasklistSeq);
+}
+
+export function unlockTasklist(k: Kernel): void {
+  writeSeqcountEnd(k.m, HOST.tasklistSeq);
+  spinUnlock(k.t, HOST.tasklistLock, LockClass.tasklist);
+}
+
+/** True for the thread whose pid is the process id. */
+export function isLeader(k: Kernel, task: Ptr): boolean {
+  return k.m.load(task + TASK.pid) === k.m.load(task + TASK.tgid);
+}
+
+/** The leader of a task's group. @pre RCU */
+export function leaderOf(k: Kernel, task: Ptr): Ptr {
+  return k.m.load(k.m.load(task + TASK.signal) + SIGNAL.leader);
+}
+
+/** The first thread of a task's group, in order of creation. @pre RCU */
+export function firstThread(k: Kernel, task: Ptr): Ptr {
+  return k.m.load(k.m.load(task + TASK.signal) + SIGNAL.threadFirst);
+}
+
+/** The thread after this one, or NULL; a thread that was removed meanwhile still leads on. @pre RCU */
+export function nextThread(k: Kernel, task: Ptr): Ptr {
+  return k.m.load(task + TASK.threadNext);
+}
+
+/** Threads of a task's group, a dead leader included (get_nr_threads). */
+export function threadCount(k: Kernel, task: Ptr): number {
+  return k.m.load(k.m.load(task + TASK.signal) + SIGNAL.nrThreads);
+}
+
+/** True for kernel threads. */
+export function isKernelThread(k: Kernel, task: Ptr): boolean {
+  return (k.m.load(task + TASK.flags) & PF_KTHREAD) !== 0;
+}
+
+/** True once the task is dead and waits to be reaped. */
+export function isZombie(k: Kernel, task: Ptr): boolean {
+  return (k.m.load(task + TASK.state) & EXIT_ZOMBIE) !== 0;
+}
+
+/** Appends a thread to its group. @pre tasklist lock held */
+export function linkThread(k: Kernel, signal: Ptr, task: Ptr): void {
+  const { m } = k;
+  const last = m.load(signal + SIGNAL.threadLast);
+  m.store(task + TASK.threadPrev, last);
+  m.store(task + TASK.threadNext, 0);
+  m.store(signal + SIGNAL.threadLast, task);
+  m.store(last === 0 ? signal + SIGNAL.threadFirst : last + TASK.threadNext, task);
+  m.add(signal + SIGNAL.nrThreads, 1);
+}
+
+/** Takes a thread off its group; its own link stays for readers. @pre tasklist lock held */
+export function unlinkThread(k: Kernel, signal: Ptr, task: Ptr): void {
+  const { m } = k;
+  const next = m.load(task + TASK.threadNext);
+  const prev = m.load(task + TASK.threadPrev);
+  m.store(prev === 0 ? signal + SIGNAL.threadFirst : prev + TASK.threadNext, next);
+  m.store(next === 0 ? signal + SIGNAL.threadLast : next + TASK.threadPrev, prev);
+  m.add(signal + SIGNAL.nrThreads, -1);
+}
+
+/** Appends a process to its parent's children. @pre tasklist lock held */
+export function linkChild(k: Kernel, parent: Ptr, child: Ptr): void {
+  const { m } = k;
+  const last = m.load(parent + SIGNAL.childLast);
+  m.store(child + SIGNAL.parent, parent);
+  m.store(child + SIGNAL.siblingPrev, last);
+  m.store(child + SIGNAL.siblingNext, 0);
+  m.store(parent + SIGNAL.childLast, child);
+  m.store(last === 0 ? parent + SIGNAL.childFirst : last + SIGNAL.siblingNext, child);
+}
+
+/** Takes a process off its parent's children. @pre tasklist lock held */
+export function unlinkChild(k: Kernel, child: Ptr): void {
+  const { m } = k;
+  const parent = m.load(child + SIGNAL.parent);
+  const next = m.load(child + SIGNAL.siblingNext);
+  const prev = m.load(child + SIGNAL.siblingPrev);
+  m.store(prev === 0 ? parent + SIGNAL.childFirst : prev + SIGNAL.siblingNext, next);
+  m.store(next === 0 ? parent + SIGNAL.childLast : next + SIGNAL.siblingPrev, prev);
+}
+
+/** Copies a task's comm to the start of `out` (at least 16 bytes); returns its length. */
+export function taskComm(k: Kernel, task: Ptr, out: Uint8Array): number {
+  const { m } = k;
+  let length = 0;
+  for (let word = 0; word < TASK_COMM_LEN / 4; word++) {
+    const value = m.load(task + TASK.comm + word);
+    for (let byte = 0; byte < 4; byte++) {
+      const char = (value >>> (8 * byte)) & 0xff;
+      if (char === 0 || length === TASK_COMM_LEN - 1) return length;
+      out[length++] = char;
+    }
+  }
+  return length;
+}
+
+/** Sets a task's comm (__set_task_comm): at most 15 bytes, up to the first NUL. */
+export function setTaskComm(k: Kernel, task: Ptr, name: Uint8Array): void {
+  spinLock(k.t, task + TASK.allocLock, LockClass.taskAlloc);
+  const end = name.indexOf(0);
+  const length = Math.min(end < 0 ? name.length : end, TASK_COMM_LEN - 1);
+  for (let word = 0; word < TASK_COMM_LEN / 4; word++) {
+    let value = 0;
+    for (let byte = 0; byte < 4; byte++) {
+      const at = word * 4 + byte;
+      if (at < length) value |= (name[at] as number) << (8 * byte);
+    }
+    k.m.store(task + TASK.comm + word, value);
+  }
+  spinUnlock(k.t, task + TASK.allocLock, LockClass.taskAlloc);
+}
+
+/** Changes a task's state, and the host's counts of running and blocked tasks with it. */
+export function setTaskState(k: Kernel, task: Ptr, state: number, waitKind: number): void {
+  const { m } = k;
+  m.store(task + TASK.waitKind, waitKind);
+  const before = m.exchange(task + TASK.state, state);
+  if (before === state) return;
+  if (before === TASK_RUNNING) m.add(HOST.nrRunning, -1);
+  if (state === TASK_RUNNING) m.add(HOST.nrRunning, 1);
+  if (countsAsLoad(before)) m.add(HOST.nrUninterruptible, -1);
+  if (countsAsLoad(state)) m.add(HOST.nrUninterruptible, 1);
+}
+
+function countsAsLoad(state: number): boolean {
+  return (state & TASK_UNINTERRUPTIBLE) !== 0 && (state & TASK_NOLOAD) === 0;
+}
