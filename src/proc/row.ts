@@ -10,6 +10,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Subject } from "../kernel/subject.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import type { HostView } from "./host-view.ts";
+import type { Scratch } from "./snapshots.ts";
 import type { Text } from "./text.ts";
 import type { Attr, DirSink } from "./vfs.ts";
 
@@ -18,6 +19,8 @@ export interface Context {
   readonly k: Kernel;
   /** Host-wide facts that don't change while the simulation runs: the scenario's host. */
   readonly host: HostView;
+  /** Snapshots that gather functions fill and formatters print; `new Scratch()`, one per thread. */
+  readonly scratch: Scratch;
   subject: Subject;
   /** The task of the directory, under RCU; NULL for rows outside of process directories. */
   task: Ptr;
