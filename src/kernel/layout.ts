@@ -24,6 +24,8 @@ export const MAX_CPUS = 256;
 export const CPU_STATES = 10;
 /** Terminals that can have a foreground process group. */
 export const MAX_TTYS = 256;
+/** Writable sysctls there can be. */
+export const MAX_SYSCTLS = 2048;
 /** Words of each thread's block of counters; see counters.ts. */
 export const COUNTER_WORDS = 128;
 
@@ -479,7 +481,7 @@ export const HOST = record({
   hidepidGid: WORD,
   /** lockref of the dentry of /proc itself. */
   rootDentry: 16,
-  /** CPU time by CPU and state, in nanoseconds. */
+  /** CPU time by CPU and state: clock ticks, and nanoseconds that don't make a tick yet; see cpu-time.ts. */
   cpuTime: MAX_CPUS * CPU_STATES * QUAD,
   ttys: MAX_TTYS * TTY.words,
   /** What each thread has allocated less what it has freed, by cache. */
@@ -490,4 +492,6 @@ export const HOST = record({
   /** PATH objects of the configuration, by index; see registry.ts. */
   paths: WORD,
   pathCount: WORD,
+  /** What has been written to each sysctl: BYTES, or NULL for its initial value. RCU-protected; see proc/sys. */
+  sysctlValues: MAX_SYSCTLS,
 });

@@ -15,6 +15,10 @@ export interface HostView {
   readonly mountinfo: readonly string[];
   readonly interfaces: readonly HostInterface[];
   readonly disks: readonly HostDisk[];
+  /** How much of the memory is used by what no process maps; absent: a usual share of each. */
+  readonly memory?: HostMemory;
+  /** Sockets that net/tcp, net/unix and the like list; absent: none. */
+  readonly sockets?: readonly HostSocket[];
   /** Captured text of root files: path below /proc, without a leading slash → content. Wins over what is computed. */
   readonly rawFiles: Readonly<Record<string, string>>;
   /** Where the real /proc can be reached from the mount's clients: a caller's own pid is a link into it. */
@@ -30,8 +34,28 @@ export interface HostInterface {
   readonly txBytes: number;
   readonly rxRate: number;
   readonly txRate: number;
+  /** Packets at boot; absent: what the bytes amount to. They grow with the bytes, in the same proportion. */
+  readonly rxPackets?: number;
+  readonly txPackets?: number;
   /** Dotted quad, or empty. */
   readonly address: string;
+}
+
+/** Fractions of the machine's memory, each between 0 and 1. */
+export interface HostMemory {
+  readonly cached: number;
+  readonly buffers: number;
+  readonly slab: number;
+}
+
+export interface HostSocket {
+  readonly family: "unix" | "tcp" | "tcp6" | "udp" | "udp6" | "raw" | "raw6" | "netlink" | "packet";
+  /** `ADDRESS:PORT` (IPv6 addresses in brackets), the path of a unix socket, the protocol number of netlink. */
+  readonly local: string;
+  readonly remote: string;
+  readonly state: "listen" | "established" | "close_wait" | "time_wait" | "none";
+  readonly uid: number;
+  readonly inode: number;
 }
 
 export interface HostDisk {
@@ -40,4 +64,9 @@ export interface HostDisk {
   readonly name: string;
   /** 1 KiB blocks, as in /proc/partitions. */
   readonly blocks: number;
+  /** Bytes moved when the simulation starts at boot time 0, and growth per second; absent: 0. */
+  readonly readBytes?: number;
+  readonly writtenBytes?: number;
+  readonly readRate?: number;
+  readonly writeRate?: number;
 }
