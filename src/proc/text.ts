@@ -3,7 +3,32 @@
  *
  * Strings are latin1: one byte a character. Numbers are formatted without making strings.
  */
-const DIGITS = "0123456789abcdef";
+const INT_MAX = 0x7fffffff;
+
+/** Decimal digits of a non-negative integer below 10^16. */
+function decimalDigits(value: number): number {
+  let digits = 1;
+  let rest = value;
+  if (rest > INT_MAX) {
+    rest = Math.floor(rest / 1e8);
+    digits = 9;
+  }
+  let bound = 10;
+  while (rest >= bound) {
+    bound *= 10;
+    digits++;
+  }
+  return digits;
+}
+
+/** Hexadecimal digits of a 32-bit number. */
+function hexDigits(value: number): number {
+  return value === 0 ? 1 : 8 - (Math.clz32(value) >>> 2);
+}
+
+function hexDigit(value: number): number {
+  return value < 10 ? 48 + value : 87 + value;
+}
 
 export class Text {
   bytes: Uint8Array;
@@ -45,32 +70,37 @@ export class Text {
 
   /** Appends an integer in decimal (exact up to 2^53), padded on the left to `width`. */
   dec(value: number, width = 0, pad = 32): this {
-    const start = this.length;
     this.room(24 + width);
     let rest = value < 0 ? -value : value;
-    do {
-      const high = Math.floor(rest / 10);
-      this.bytes[this.length++] = 48 + (rest - high * 10);
+    const length = decimalDigits(rest) + (value < 0 ? 1 : 0);
+    for (let i = length; i < width; i++) this.bytes[this.length++] = pad;
+    let at = this.length + length;
+    this.length = at;
+    while (rest > INT_MAX) {
+      const high = Math.floor(rest / 1e6);
+      at = this.sixDigits(at, (rest - high * 1e6) | 0);
       rest = high;
-    } while (rest > 0);
-    if (value < 0) this.bytes[this.length++] = 45;
-    while (this.length - start < width) this.bytes[this.length++] = pad;
-    this.reverse(start);
+    }
+    let small = rest | 0;
+    while (small >= 10) {
+      const high = (small / 10) | 0;
+      this.bytes[--at] = 48 + (small - high * 10);
+      small = high;
+    }
+    this.bytes[--at] = 48 + small;
+    if (value < 0) this.bytes[--at] = 45;
     return this;
   }
 
   /** Appends an integer in lower-case hexadecimal (exact up to 2^53), padded with zeros to `width`. */
   hex(value: number, width = 0): this {
-    const start = this.length;
     this.room(16 + width);
-    let rest = value;
-    do {
-      const high = Math.floor(rest / 16);
-      this.bytes[this.length++] = DIGITS.charCodeAt(rest - high * 16);
-      rest = high;
-    } while (rest > 0);
-    while (this.length - start < width) this.bytes[this.length++] = 48;
-    this.reverse(start);
+    const high = Math.floor(value / 4294967296);
+    const low = value >>> 0;
+    const digits = high === 0 ? hexDigits(low) : 8 + hexDigits(high);
+    for (let i = digits; i < width; i++) this.bytes[this.length++] = 48;
+    for (let i = digits - 1; i >= 8; i--) this.bytes[this.length++] = hexDigit((high >>> (4 * (i - 8))) & 15);
+    for (let i = Math.min(digits, 8) - 1; i >= 0; i--) this.bytes[this.length++] = hexDigit((low >>> (4 * i)) & 15);
     return this;
   }
 
@@ -100,12 +130,15 @@ export class Text {
     return Buffer.from(this.bytes.buffer, 0, this.length).toString("latin1");
   }
 
-  private reverse(start: number): void {
-    for (let i = start, j = this.length - 1; i < j; i++, j--) {
-      const byte = this.bytes[i] as number;
-      this.bytes[i] = this.bytes[j] as number;
-      this.bytes[j] = byte;
+  /** Writes six digits that end before `at`; @returns where they start. */
+  private sixDigits(at: number, value: number): number {
+    let rest = value;
+    for (let i = 0; i < 6; i++) {
+      const high = (rest / 10) | 0;
+      this.bytes[--at] = 48 + (rest - high * 10);
+      rest = high;
     }
+    return at;
   }
 
   private room(more: number): void {
