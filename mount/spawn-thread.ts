@@ -1,0 +1,21 @@
+/** Starting a thread from an entry file, both from the sources (through tsx) and from the bundles in dist/. */
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import type { WorkerOptions } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
+
+/**
+ * Starts `<entry>.ts` of this folder, or its bundle `<entry>.js` if this code itself runs from one.
+ *
+ * Worker threads do not inherit a loader on Node 20 (`execArgv: ["--import", "tsx"]` has no effect there), so the
+ * source case goes through a line of code that registers tsx first.
+ */
+export function spawnThread(entry: string, options: WorkerOptions): Worker {
+  const here = import.meta.url;
+  if (!here.endsWith(".ts")) return new Worker(new URL(`./${entry}.js`, here), options);
+  const url = new URL(`./${entry}.ts`, here).href;
+  // The module version of the package's "tsx/esm/api"; a require() would resolve to the other one.
+  const tsx = new URL("dist/esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx/package.json"))).href;
+  const boot = `import(${JSON.stringify(tsx)}).then((api) => { api.register(); return import(${JSON.stringify(url)}); })`;
+  return new Worker(boot, { ...options, eval: true });
+}
