@@ -41,7 +41,10 @@ export interface SeqOperations {
    * @returns 1 if there is a record, 0 at the end, or a negated errno / WOULD_WAIT (nothing is held then; stop is still called)
    */
   start(c: Context, cursor: SeqCursor): number;
-  /** Moves to the next record and sets `cursor.index`; same results as start. */
+  /**
+   * Moves to the next record; same results as start. Sets `cursor.index` past the record just shown in any case, also
+   * at the end or if it fails: the record must not be shown again.
+   */
   next(c: Context, cursor: SeqCursor): number;
   /** Releases what start and next hold. */
   stop(c: Context, cursor: SeqCursor): void;
@@ -60,10 +63,12 @@ export interface SeqCursor {
   entry: Ptr;
 }
 
-/** Ptrace modes (linux/ptrace.h). */
-export const PTRACE_MODE_READ_FSCREDS = 0x9;
-export const PTRACE_MODE_ATTACH_FSCREDS = 0xa;
-export const PTRACE_MODE_READ_REALCREDS = 0x11;
+export { PTRACE_MODE_ATTACH_FSCREDS, PTRACE_MODE_READ_FSCREDS, PTRACE_MODE_READ_REALCREDS } from "../kernel/flags.ts";
+
+/** What a permission check asks for, as access(2) and the kernel's MAY_* have it. */
+export const MAY_EXEC = 1;
+export const MAY_WRITE = 2;
+export const MAY_READ = 4;
 
 interface RowBase {
   readonly name: string;
@@ -77,6 +82,11 @@ interface RowBase {
   readonly open?: (c: Context) => number;
   /** Undoes what open stored in the OPEN_FILE. */
   readonly release?: (c: Context) => void;
+  /**
+   * Reads of an open file go on after the process was reaped: the file holds what it shows (a reference taken by `open`,
+   * or nothing of the process at all). Its functions then find `c.task` NULL. Without it such reads answer ESRCH.
+   */
+  readonly pinned?: boolean;
   /** Takes what is written at `offset`; absent: EINVAL for process files, EIO for root files. */
   readonly write?: (c: Context, offset: number, data: Uint8Array) => number;
   /** True if even CAP_DAC_OVERRIDE can't open it for writing (sysctl and net files without the bit). */
@@ -108,14 +118,25 @@ export interface SmallRow extends RowBase {
   readonly show: (c: Context, out: Text) => number;
 }
 
+interface AnyDirRow extends RowBase {
+  /** A check beside the permission bits, for search and for listing: 0 or a negated errno. */
+  readonly permission?: (c: Context, mask: number) => number;
+}
+
 /** A directory of fixed rows. */
-export interface DirRow extends RowBase {
+export interface DirRow extends AnyDirRow {
   readonly type: "dir";
   readonly rows: readonly Row[];
+  /** st_nlink; absent: 2 + the directories in it. */
+  readonly nlink?: number;
+  /** Names that are found but never listed (targets of links); fills `out` completely. Called for unknown names. */
+  readonly lookupHidden?: (c: Context, name: string, out: Attr) => number;
+  /** What listing answers instead of the entries, if not 0; a name that is looked up then gives ENOENT. */
+  readonly unreadable?: (c: Context) => number;
 }
 
 /** A directory whose entries come from the kernel model: task, fd, fdinfo, ns, map_files. */
-export interface DynamicDirRow extends RowBase {
+export interface DynamicDirRow extends AnyDirRow {
   readonly type: "dynamic";
   readonly directory: DynamicDirectory;
 }
@@ -123,17 +144,19 @@ export interface DynamicDirRow extends RowBase {
 export interface DynamicDirectory {
   /** Finds a name; fills `out` completely. */
   lookup(c: Context, name: string, out: Attr): number;
-  /** Delivers entries from `offset` on, without `.` and `..`. */
+  /** Delivers entries from `offset` (2 or more) on, without `.` and `..`; `plus` is filled in if it isn't null. */
   iterate(c: Context, offset: number, plus: Attr | null, sink: DirSink): number;
-  /** nlink and st_size of the directory itself. */
+  /** Sets nlink and st_size of the directory itself. @pre the process isn't reaped */
   describe(c: Context, out: Attr): void;
 }
 
 /** A symbolic link. */
 export interface LinkRow extends RowBase {
   readonly type: "link";
-  /** Appends the link's text; 0 or a negated errno. */
+  /** Appends the link's text; 0 or a negated errno. Links of processes have been checked for ptrace access by then. */
   readonly target: (c: Context, out: Text) => number;
+  /** True if st_size is the length of the text. */
+  readonly sized?: boolean;
 }
 
 export type Row = OneRow | SeqRow | RawRow | SmallRow | DirRow | DynamicDirRow | LinkRow;
