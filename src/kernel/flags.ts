@@ -34,8 +34,7 @@ export const CLONE_THREAD = 0x10000;
 export const CLONE_SYSVSEM = 0x40000;
 export const CLONE_IO = 0x80000000 | 0;
 /** What pthread_create passes. */
-export const CLONE_PTHREAD =
-  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+export const CLONE_PTHREAD = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
 
 /** signal->flags (sched/signal.h). */
 export const SIGNAL_STOP_STOPPED = 0x1;

@@ -1,10 +1,10 @@
 /** An open file or directory of the mount. It lives in the arena, since any worker may serve the next read. */
 import { QUAD, WORD, struct } from "../shm/struct.ts";
-import { RWSEM_WORDS } from "../sync/rwsem.ts";
+import { MUTEX_WORDS } from "../sync/mutex.ts";
 
 export const OPEN_FILE = struct({
   /** Held while a read is under way (seq_file.lock). */
-  lock: RWSEM_WORDS,
+  lock: MUTEX_WORDS,
   nodeHi: WORD,
   nodeLo: WORD,
   /** open(2) flags, and who opened it. */
@@ -12,13 +12,19 @@ export const OPEN_FILE = struct({
   uid: WORD,
   gid: WORD,
   pid: WORD,
-  /** seq_file: index is a position of the iterator's own (an address, a pid, a count), as in the kernel. */
+  /**
+   * seq_file: index is a position of the iterator's own (an address, a pid, a count), as in the kernel. Directories of
+   * threads: index is the offset at which the listing stopped, lastPos the thread that comes there.
+   */
   index: QUAD,
+  /** seq_file: the file offset that index, from and count belong to. */
   readPos: QUAD,
+  /** Bytes of `buffer` that have been read, and that have not. */
   from: WORD,
   count: WORD,
+  /** Bytes that one fill of the buffer may come to; 0: a page. It grows with the records. */
   bufferSize: WORD,
-  /** BYTES-sized block of the byte heap with what has been formatted but not read, or NULL. */
+  /** BYTES with what has been formatted but not read, or NULL. */
   buffer: WORD,
   /** proc_maps_private: last position; the mm is pinned by mmCount. */
   lastPos: QUAD,

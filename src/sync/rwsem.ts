@@ -64,9 +64,9 @@ export function upRead(t: Thread, sem: Ptr, lockClass: LockClassId): void {
 }
 
 /** Takes the lock for write if it is free. */
-export function downWriteTrylock(t: Thread, sem: Ptr, lockClass: LockClassId): boolean {
+export function downWriteTrylock(t: Thread, sem: Ptr, lockClass: LockClassId, nested = false): boolean {
   if (t.m.compareExchange(sem + COUNT, 0, WRITER) !== 0) return false;
-  t.lockdep.acquire(lockClass);
+  t.lockdep.acquire(lockClass, nested);
   return true;
 }
 
@@ -84,15 +84,15 @@ export function downWrite(t: Thread, sem: Ptr, lockClass: LockClassId): void {
 }
 
 /** As {@link downWrite}, but a killed or unsleepable caller gets WAIT_EINTR or WAIT_WOULD_BLOCK and holds nothing. */
-export function downWriteKillable(t: Thread, sem: Ptr, lockClass: LockClassId): number {
+export function downWriteKillable(t: Thread, sem: Ptr, lockClass: LockClassId, nested = false): number {
   const m = t.m;
-  if (downWriteTrylock(t, sem, lockClass)) return WAIT_OK;
+  if (downWriteTrylock(t, sem, lockClass, nested)) return WAIT_OK;
   if (!t.maySleep) return WAIT_WOULD_BLOCK;
   m.add(sem + WRITERS_WAITING, 1);
   let result = WAIT_OK;
   for (;;) {
     const generation = m.load(sem + GENERATION);
-    if (downWriteTrylock(t, sem, lockClass)) break;
+    if (downWriteTrylock(t, sem, lockClass, nested)) break;
     if (t.interrupted()) {
       result = WAIT_EINTR;
       break;

@@ -1,0 +1,174 @@
+/**
+ * exec (begin_new_exec and setup_new_exec, fs/exec.c).
+ *
+ * The part that readers must not see halfway, new address space with old credentials, lies between {@link execBegin} and
+ * {@link execFinish}: exec_update_lock is held for write and exec_update_seq is odd. The two calls may be seconds apart
+ * (a slow exec on purpose) and need not come from the same thread.
+ */
+import { loadImage } from "../mm/image.ts";
+import { mmAlloc, mmHiwaterRss, mmput } from "../mm/mm.ts";
+import type { Ptr } from "../sync/atomics.ts";
+import { LockClass } from "../sync/lockdep.ts";
+import { downWrite, upWrite } from "../sync/rwsem.ts";
+import { exitTimers } from "../time/posix-timers.ts";
+import { Cache } from "./caches.ts";
+import type { Program } from "./config.ts";
+import { commitCreds, prepareCreds, setCapabilities } from "./cred.ts";
+import { execUpdateWriteBegin, execUpdateWriteEnd } from "./exec-update.ts";
+import { killOtherThreads, putSighand, releaseTask } from "./exit.ts";
+import { closeOnExec, dupFiles, putFiles } from "./files.ts";
+import { PF_FORKNOEXEC, PF_RANDOMIZE, SUID_DUMP_DISABLE, SUID_DUMP_USER } from "./flags.ts";
+import type { Kernel } from "./kernel.ts";
+import { CRED, FILES, HOST, MM, PAGE_SIZE, SIGHAND, SIGNAL, TASK } from "./layout.ts";
+import type { Random } from "./random.ts";
+import { hashPid } from "./pid.ts";
+import { isZombie, lockTasklist, setTaskComm, unlockTasklist } from "./task.ts";
+
+/** What is executed. */
+export interface ExecSpec {
+  readonly program: Program;
+  /** NUL-terminated strings, one after the other. */
+  readonly argv: Uint8Array;
+  readonly envp: Uint8Array;
+  /** New comm; the last component of the program's path if absent. */
+  readonly comm?: Uint8Array;
+  /** The new image is not dumpable, though it is not set-user-ID. */
+  readonly nonDumpable?: boolean;
+  readonly random: Random;
+}
+
+/** An exec between its two halves. */
+export interface ExecInFlight {
+  readonly task: Ptr;
+  readonly spec: ExecSpec;
+  readonly oldMm: Ptr;
+}
+
+/** Replaces a process's image, from whichever thread calls. @pre the caller acts as the process */
+export function execTask(k: Kernel, task: Ptr, spec: ExecSpec): void {
+  execFinish(k, execBegin(k, task, spec));
+}
+
+/**
+ * The first half: other threads die, the calling one becomes the leader, the new address space is there; the credentials
+ * are still the old ones. Holds cred_guard_mutex and exec_update_lock when it returns.
+ */
+export function execBegin(k: Kernel, task: Ptr, spec: ExecSpec): ExecInFlight {
+  const { m } = k;
+  const signal = m.load(task + TASK.signal);
+  downWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
+  const mm = mmAlloc(k);
+  loadImage(k, mm, spec.program, spec.argv, spec.envp, spec.random);
+  deThread(k, task, signal);
+  exitTimers(k, signal, m.load(task + TASK.sighand));
+  execUpdateWriteBegin(k, signal);
+  const oldMm = m.exchange(task + TASK.mm, mm);
+  return { task, spec, oldMm };
+}
+
+/** The second half: name, credentials, handlers; then the locks are released. */
+export function execFinish(k: Kernel, exec: ExecInFlight): void {
+  const { m } = k;
+  const { task, spec } = exec;
+  const signal = m.load(task + TASK.signal);
+  unshareFiles(k, task);
+  closeOnExec(k, m.load(task + TASK.files));
+  setTaskComm(k, task, spec.comm ?? baseName(spec.program.path));
+  resetHandlers(k, task);
+  m.and(task + TASK.flags, ~PF_FORKNOEXEC);
+  m.or(task + TASK.flags, PF_RANDOMIZE);
+  m.store64(task + TASK.robustList, 0);
+  installCredentials(k, task, spec);
+  execUpdateWriteEnd(k, signal);
+  if (exec.oldMm !== 0) dropOldMm(k, signal, exec.oldMm);
+  upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
+}
+
+/** The thread that execs survives alone, and leads (de_thread). */
+function deThread(k: Kernel, task: Ptr, signal: Ptr): void {
+  const { m } = k;
+  killOtherThreads(k, task, 9);
+  const leader = m.load(signal + SIGNAL.leader);
+  if (leader !== task) takeOverLeadership(k, task, leader, signal);
+  if (m.load(m.load(task + TASK.sighand) + SIGHAND.count) > 1) unshareSighand(k, task);
+}
+
+/** exchange_tids and the rest of de_thread: the new leader gets the old one's pid and start time. */
+function takeOverLeadership(k: Kernel, task: Ptr, leader: Ptr, signal: Ptr): void {
+  if (!isZombie(k, leader)) throw new Error("de_thread: the old leader is still alive");
+  const { m } = k;
+  const pid = m.load(task + TASK.pid);
+  const tgid = m.load(leader + TASK.pid);
+  const generation = m.load(task + TASK.pidGeneration);
+  lockTasklist(k);
+  m.store64(task + TASK.startTime, m.load64(leader + TASK.startTime));
+  m.store(task + TASK.pidGeneration, m.load(leader + TASK.pidGeneration));
+  m.store(task + TASK.pid, tgid);
+  m.store(signal + SIGNAL.leader, task);
+  hashPid(k, tgid, task, true);
+  m.store(leader + TASK.pidGeneration, generation);
+  m.store(leader + TASK.pid, pid);
+  hashPid(k, pid, leader, false);
+  releaseTask(k, leader);
+  unlockTasklist(k);
+}
+
+function unshareSighand(k: Kernel, task: Ptr): void {
+  const { m } = k;
+  const old = m.load(task + TASK.sighand);
+  const sighand = k.slab.alloc(Cache.sighand);
+  m.plainStore(sighand + SIGHAND.count, 1);
+  m.plainStore(sighand + SIGHAND.ignored, m.load(old + SIGHAND.ignored));
+  m.plainStore(sighand + SIGHAND.ignored + 1, m.load(old + SIGHAND.ignored + 1));
+  m.store(task + TASK.sighand, sighand);
+  putSighand(k, old);
+}
+
+/** Handlers point into the old image; what is ignored stays ignored (flush_signal_handlers). */
+function resetHandlers(k: Kernel, task: Ptr): void {
+  k.m.store64(k.m.load(task + TASK.sighand) + SIGHAND.caught, 0);
+}
+
+/** A table shared with others (CLONE_FILES) becomes this task's own (unshare_files). */
+function unshareFiles(k: Kernel, task: Ptr): void {
+  const { m } = k;
+  const files = m.load(task + TASK.files);
+  if (m.load(files + FILES.count) === 1) return;
+  m.store(task + TASK.files, dupFiles(k, files));
+  putFiles(k, files);
+}
+
+/** Set-user-ID, and what it does to dumpability; the order is the kernel's: dumpable falls before credentials rise. */
+function installCredentials(k: Kernel, task: Ptr, spec: ExecSpec): void {
+  const { m } = k;
+  const old = m.load(task + TASK.cred);
+  const cred = prepareCreds(k, old);
+  const owner = spec.program.setuid;
+  if (owner >= 0 && owner !== m.load(old + CRED.euid)) {
+    for (const field of [CRED.euid, CRED.suid, CRED.fsuid]) m.plainStore(cred + field, owner);
+    setCapabilities(k, cred, owner === 0);
+  }
+  const changed = m.load(cred + CRED.euid) !== m.load(cred + CRED.uid);
+  const mm = m.load(task + TASK.mm);
+  m.store(mm + MM.dumpable, changed || spec.nonDumpable === true ? SUID_DUMP_DISABLE : SUID_DUMP_USER);
+  commitCreds(k, task, cred);
+}
+
+function dropOldMm(k: Kernel, signal: Ptr, oldMm: Ptr): void {
+  const kilobytes = mmHiwaterRss(k, oldMm) * (PAGE_SIZE / 1024);
+  if (kilobytes > k.m.load(signal + SIGNAL.maxrss)) k.m.store(signal + SIGNAL.maxrss, kilobytes);
+  mmput(k, oldMm);
+}
+
+/** The last component of a path, as bytes. */
+export function baseName(path: string): Uint8Array {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const out = new Uint8Array(name.length);
+  for (let i = 0; i < name.length; i++) out[i] = name.charCodeAt(i);
+  return out;
+}
+
+/** The next seed for the layout of an address space, from the simulation's own sequence. */
+export function nextMmSeed(k: Kernel): number {
+  return k.m.add(HOST.nextMmSeed, 0x9e3779b9 | 0);
+}

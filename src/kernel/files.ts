@@ -1,0 +1,266 @@
+/** Open files of processes: files_struct, its table, and struct file. Readers look descriptors up under RCU. */
+import { bytesPut } from "../shm/bytes.ts";
+import type { Ptr } from "../sync/atomics.ts";
+import { LockClass } from "../sync/lockdep.ts";
+import { refcountDecAndTest, refcountInc, refcountIncNotZero } from "../sync/refcount.ts";
+import { spinLock, spinUnlock } from "../sync/spinlock.ts";
+import { Cache, FDTABLE_SIZES, FIRST_FDTABLE_CACHE } from "./caches.ts";
+import { EBADF, EINVAL, EMFILE } from "./errno.ts";
+import type { Kernel } from "./kernel.ts";
+import type { FileKindId } from "./layout.ts";
+import { FDTABLE, FILE, FILES, TASK } from "./layout.ts";
+import { nextInode, pathPut } from "./path.ts";
+
+/** Words of one slot of a descriptor table: the file, and its close-on-exec flag. */
+const SLOT = 2;
+const CLOSE_ON_EXEC = 1;
+/** Mount ids that fdinfo shows for files without a path of their own, as on this kernel. */
+const MNT_ID = { socket: 10, pipe: 16, anon: 17, path: 44 } as const;
+
+/** What a new open file is told. */
+export interface FileSpec {
+  readonly kind: FileKindId;
+  /** O_* flags. */
+  readonly flags: number;
+  /** A PATH, of which the file takes over a reference; 0 for kinds without one. */
+  readonly path?: Ptr;
+  /** Inode of a socket or pipe; the next free one if absent. */
+  readonly ino?: number;
+  readonly pos?: number;
+  readonly mntId?: number;
+  readonly data?: number;
+  /** Extra fdinfo lines of a captured file: a BYTES object, whose reference the file takes over. */
+  readonly extra?: Ptr;
+}
+
+/** A new open file with one reference. */
+export function fileNew(k: Kernel, spec: FileSpec): Ptr {
+  const { m } = k;
+  const file = k.slab.alloc(Cache.file);
+  const path = spec.path ?? 0;
+  m.plainStore(file + FILE.count, 1);
+  m.plainStore(file + FILE.kind, spec.kind);
+  m.plainStore(file + FILE.flags, spec.flags);
+  m.plainStore(file + FILE.path, path);
+  m.plainStore64(file + FILE.ino, spec.ino ?? (path === 0 ? nextInode(k) : 0));
+  m.plainStore64(file + FILE.pos, spec.pos ?? 0);
+  m.plainStore(file + FILE.mntId, spec.mntId ?? defaultMntId(spec.kind));
+  m.plainStore64(file + FILE.data, spec.data ?? 0);
+  m.plainStore(file + FILE.extra, spec.extra ?? 0);
+  return file;
+}
+
+function defaultMntId(kind: FileKindId): number {
+  if (kind <= 2) return MNT_ID.path;
+  if (kind === 3) return MNT_ID.pipe;
+  return kind === 4 ? MNT_ID.socket : MNT_ID.anon;
+}
+
+/** Drops a reference (fput). */
+export function filePut(k: Kernel, file: Ptr): void {
+  if (!refcountDecAndTest(k.m, file + FILE.count)) return;
+  pathPut(k, k.m.load(file + FILE.path));
+  bytesPut(k.m, k.slab, k.m.load(file + FILE.extra));
+  k.slab.freeRcu(file);
+}
+
+/** A new, empty files_struct with one reference. */
+export function filesNew(k: Kernel): Ptr {
+  const files = k.slab.alloc(Cache.files);
+  k.m.plainStore(files + FILES.count, 1);
+  k.m.plainStore(files + FILES.fdt, fdtableNew(k, 0));
+  return files;
+}
+
+/** A copy for fork (dup_fd): the same open files. */
+export function dupFiles(k: Kernel, old: Ptr): Ptr {
+  const { t, m } = k;
+  spinLock(t, old + FILES.fileLock, LockClass.files);
+  const oldTable = m.load(old + FILES.fdt);
+  const used = m.load(old + FILES.nextFd);
+  const files = k.slab.alloc(Cache.files);
+  const table = fdtableNew(k, sizeClass(used));
+  for (let fd = 0; fd < used; fd++) {
+    const file = m.load(slotOf(oldTable, fd));
+    if (file === 0) continue;
+    refcountInc(m, file + FILE.count);
+    m.plainStore(slotOf(table, fd), file);
+    m.plainStore(slotOf(table, fd) + 1, m.load(slotOf(oldTable, fd) + 1));
+  }
+  m.plainStore(files + FILES.count, 1);
+  m.plainStore(files + FILES.fdt, table);
+  m.plainStore(files + FILES.nextFd, used);
+  m.plainStore(files + FILES.openFds, m.load(old + FILES.openFds));
+  spinUnlock(t, old + FILES.fileLock, LockClass.files);
+  return files;
+}
+
+/** Drops a reference; the last one closes all files. */
+export function putFiles(k: Kernel, files: Ptr): void {
+  const { m } = k;
+  if (!refcountDecAndTest(m, files + FILES.count)) return;
+  const table = m.load(files + FILES.fdt);
+  const used = m.load(files + FILES.nextFd);
+  for (let fd = 0; fd < used; fd++) {
+    const file = m.load(slotOf(table, fd));
+    if (file !== 0) filePut(k, file);
+  }
+  k.slab.freeRcu(table);
+  k.slab.freeRcu(files);
+}
+
+/**
+ * Puts a file under the lowest free descriptor ≥ `from` (fd_install); takes over the reference.
+ * @returns the descriptor, or -EMFILE above the largest table
+ */
+export function installFd(k: Kernel, files: Ptr, file: Ptr, from = 0, closeOnExec = false): number {
+  const { t, m } = k;
+  spinLock(t, files + FILES.fileLock, LockClass.files);
+  const fd = lowestFree(k, files, from);
+  const result = fd < 0 ? fd : place(k, files, fd, file, closeOnExec);
+  spinUnlock(t, files + FILES.fileLock, LockClass.files);
+  if (result >= 0) m.add(files + FILES.openFds, 1);
+  return result;
+}
+
+/** Puts a file under this very descriptor, which must be free (captured processes). @returns it, -EINVAL or -EMFILE */
+export function installFdAt(k: Kernel, files: Ptr, fd: number, file: Ptr, closeOnExec = false): number {
+  const { t, m } = k;
+  spinLock(t, files + FILES.fileLock, LockClass.files);
+  const taken = fd < m.load(files + FILES.nextFd) && m.load(slotOf(m.load(files + FILES.fdt), fd)) !== 0;
+  const result = taken || fd < 0 ? -EINVAL : place(k, files, fd, file, closeOnExec);
+  spinUnlock(t, files + FILES.fileLock, LockClass.files);
+  if (result >= 0) m.add(files + FILES.openFds, 1);
+  return result;
+}
+
+/** Closes a descriptor (close_fd). @returns 0 or -EBADF */
+export function closeFd(k: Kernel, files: Ptr, fd: number): number {
+  const { t, m } = k;
+  spinLock(t, files + FILES.fileLock, LockClass.files);
+  const file = fdInFiles(k, files, fd);
+  if (file !== 0) {
+    m.store(slotOf(m.load(files + FILES.fdt), fd), 0);
+    m.add(files + FILES.openFds, -1);
+  }
+  spinUnlock(t, files + FILES.fileLock, LockClass.files);
+  if (file === 0) return -EBADF;
+  filePut(k, file);
+  return 0;
+}
+
+/** Duplicates a descriptor to the lowest free one ≥ `from` (dup, F_DUPFD). @returns it, -EBADF or -EMFILE */
+export function dupFd(k: Kernel, files: Ptr, fd: number, from = 0): number {
+  const file = fdInFiles(k, files, fd);
+  if (file === 0 || !refcountIncNotZero(k.m, file + FILE.count)) return -EBADF;
+  const copy = installFd(k, files, file, from);
+  if (copy < 0) filePut(k, file);
+  return copy;
+}
+
+/** Closes what is marked close-on-exec (do_close_on_exec). */
+export function closeOnExec(k: Kernel, files: Ptr): void {
+  const { m } = k;
+  const used = m.load(files + FILES.nextFd);
+  for (let fd = 0; fd < used; fd++) {
+    const slot = slotOf(m.load(files + FILES.fdt), fd);
+    if (m.load(slot) !== 0 && (m.load(slot + 1) & CLOSE_ON_EXEC) !== 0) closeFd(k, files, fd);
+  }
+}
+
+/** The open file of a descriptor, or NULL. @pre RCU; take a reference with refcountIncNotZero to keep it */
+export function fdLookup(k: Kernel, task: Ptr, fd: number): Ptr {
+  const files = k.m.load(task + TASK.files);
+  return files === 0 ? 0 : fdInFiles(k, files, fd);
+}
+
+/** The smallest open descriptor ≥ `from`, or -1. @pre RCU */
+export function nextFd(k: Kernel, task: Ptr, from: number): number {
+  const { m } = k;
+  const files = m.load(task + TASK.files);
+  if (files === 0) return -1;
+  const table = m.load(files + FILES.fdt);
+  const used = Math.min(m.load(files + FILES.nextFd), m.load(table + FDTABLE.maxFds));
+  for (let fd = Math.max(from, 0); fd < used; fd++) {
+    if (m.load(slotOf(table, fd)) !== 0) return fd;
+  }
+  return -1;
+}
+
+/** Number of open descriptors. @pre RCU */
+export function openFdCount(k: Kernel, task: Ptr): number {
+  const files = k.m.load(task + TASK.files);
+  return files === 0 ? 0 : k.m.load(files + FILES.openFds);
+}
+
+/** Slots of a task's table, as status shows it (FDSize); 0 without files. @pre RCU */
+export function fdTableSize(k: Kernel, task: Ptr): number {
+  const files = k.m.load(task + TASK.files);
+  if (files === 0) return 0;
+  return Math.max(64, k.m.load(k.m.load(files + FILES.fdt) + FDTABLE.maxFds));
+}
+
+/** True if a descriptor is closed by exec. @pre RCU */
+export function isCloseOnExec(k: Kernel, task: Ptr, fd: number): boolean {
+  const files = k.m.load(task + TASK.files);
+  if (files === 0 || fdInFiles(k, files, fd) === 0) return false;
+  return (k.m.load(slotOf(k.m.load(files + FILES.fdt), fd) + 1) & CLOSE_ON_EXEC) !== 0;
+}
+
+function fdInFiles(k: Kernel, files: Ptr, fd: number): Ptr {
+  const table = k.m.load(files + FILES.fdt);
+  if (fd < 0 || fd >= k.m.load(table + FDTABLE.maxFds)) return 0;
+  return k.m.load(slotOf(table, fd));
+}
+
+function slotOf(table: Ptr, fd: number): Ptr {
+  return table + FDTABLE.slots + SLOT * fd;
+}
+
+/** @pre fileLock held */
+function lowestFree(k: Kernel, files: Ptr, from: number): number {
+  const { m } = k;
+  const used = m.load(files + FILES.nextFd);
+  const table = m.load(files + FILES.fdt);
+  for (let fd = from; fd < used; fd++) if (m.load(slotOf(table, fd)) === 0) return fd;
+  const fd = Math.max(from, used);
+  return fd < (FDTABLE_SIZES[FDTABLE_SIZES.length - 1] as number) ? fd : -EMFILE;
+}
+
+/** @pre fileLock held; `fd` is free */
+function place(k: Kernel, files: Ptr, fd: number, file: Ptr, cloexec: boolean): number {
+  const { m } = k;
+  const size = sizeClass(fd + 1);
+  if (size < 0) return -EMFILE;
+  if (fd >= m.load(m.load(files + FILES.fdt) + FDTABLE.maxFds)) growTable(k, files, size);
+  const slot = slotOf(m.load(files + FILES.fdt), fd);
+  m.store(slot + 1, cloexec ? CLOSE_ON_EXEC : 0);
+  m.store(slot, file);
+  // nextFd is one above the highest descriptor ever used.
+  if (fd >= m.load(files + FILES.nextFd)) m.store(files + FILES.nextFd, fd + 1);
+  return fd;
+}
+
+/** @pre fileLock held */
+function growTable(k: Kernel, files: Ptr, size: number): void {
+  const { m } = k;
+  const old = m.load(files + FILES.fdt);
+  const table = fdtableNew(k, size);
+  const words = SLOT * m.load(old + FDTABLE.maxFds);
+  for (let i = 0; i < words; i++) m.plainStore(table + FDTABLE.slots + i, m.load(old + FDTABLE.slots + i));
+  m.store(files + FILES.fdt, table);
+  k.slab.freeRcu(old);
+}
+
+/** A new table of size class `size`. */
+function fdtableNew(k: Kernel, size: number): Ptr {
+  const table = k.slab.alloc(FIRST_FDTABLE_CACHE + size);
+  k.m.plainStore(table + FDTABLE.maxFds, FDTABLE_SIZES[size] as number);
+  return table;
+}
+
+/** The smallest size class that holds `slots` descriptors, or -1. */
+function sizeClass(slots: number): number {
+  for (let size = 0; size < FDTABLE_SIZES.length; size++) if ((FDTABLE_SIZES[size] as number) >= slots) return size;
+  return -1;
+}
