@@ -1,0 +1,97 @@
+/** Checks the shape of a scenario against its published JSON schema. */
+import { Ajv } from "ajv";
+import type { ErrorObject } from "ajv";
+import schema from "./scenario.schema.json" with { type: "json" };
+import type { ScenarioError } from "./scenario-error.ts";
+import type { Path, ScenarioSource } from "./scenario-source.ts";
+
+// Union types are how the schema says "short form or details"; strict mode takes them for mistakes.
+const validate = new Ajv({ strict: false, verbose: true }).compile(schema);
+
+/** @throws ScenarioError for the first violation. */
+export function checkShape(value: unknown, source: ScenarioSource): void {
+  if (!validate(value)) {
+    throw toScenarioError(validate.errors![0]!, source);
+  }
+}
+
+function toScenarioError(error: ErrorObject, source: ScenarioSource): ScenarioError {
+  const path = pointerToPath(error.instancePath);
+  const what = path.length === 0 ? "the scenario" : `"${path.at(-1)}"`;
+  switch (error.keyword) {
+    case "additionalProperties": {
+      const key = String(error.params["additionalProperty"]);
+      const known = Object.keys((error.parentSchema?.["properties"] ?? {}) as object);
+      const reason = `unknown key "${key}"${suggestion(key, known)}`;
+      return source.error("ESCENARIO_UNKNOWN_KEY", [...path, key], reason, true);
+    }
+    case "required":
+      return source.error("ESCENARIO_MISSING_KEY", path, `${subject(path)} lacks "${error.params["missingProperty"]}"`);
+    case "enum":
+      return source.error("ESCENARIO_VALUE", path, `${what} must be one of ${listOf(error.params["allowedValues"])}`);
+    case "type":
+      return source.error("ESCENARIO_VALUE", path, `${subject(path)} must be ${typesOf(error.params["type"])}`);
+    case "pattern":
+      return source.error("ESCENARIO_VALUE", path, `${what} is malformed: ${describe(error)}`);
+    default:
+      return source.error("ESCENARIO_VALUE", path, `${what} ${error.message}`);
+  }
+}
+
+function pointerToPath(pointer: string): Path {
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+function subject(path: Path): string {
+  const last = path.at(-1);
+  if (last === undefined) {
+    return "the scenario";
+  }
+  return /^\d+$/.test(String(last)) ? `entry ${Number(last) + 1} of "${path.at(-2)}"` : `"${last}"`;
+}
+
+function describe(error: ErrorObject): string {
+  const text = error.parentSchema?.["description"] as string | undefined;
+  return text === undefined ? `it must match ${error.params["pattern"]}` : text.replace(/\.$/, "");
+}
+
+function listOf(values: unknown): string {
+  return (values as unknown[]).map((value) => JSON.stringify(value)).join(", ");
+}
+
+function typesOf(types: unknown): string {
+  const names: Record<string, string> = { array: "a list", object: "a map", string: "text", number: "a number" };
+  const all = (Array.isArray(types) ? types : [types]) as string[];
+  return all.map((type) => names[type] ?? (type === "integer" ? "an integer" : `a ${type}`)).join(" or ");
+}
+
+/** ` (did you mean "…"?)` for a key that is at most two slips away. */
+function suggestion(key: string, known: readonly string[]): string {
+  let best = "";
+  let least = 3;
+  for (const candidate of known) {
+    const distance = slips(key.toLowerCase().replaceAll("-", "_"), candidate);
+    if (distance < least && distance < candidate.length) {
+      best = candidate;
+      least = distance;
+    }
+  }
+  return best === "" ? "" : ` (did you mean "${best}"?)`;
+}
+
+/** Levenshtein distance. */
+function slips(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(substitution, previous[j]! + 1, row[j - 1]! + 1));
+    }
+    previous = row;
+  }
+  return previous[b.length]!;
+}
