@@ -181,6 +181,16 @@ export class SchedSnapshot {
   slice = 0;
 }
 
+/** /proc/<pid>/syscall: registers of a sleeping task. */
+export class RegistersSnapshot {
+  running = false;
+  /** System call number, or -1. */
+  syscall = -1;
+  readonly args = [0, 0, 0, 0, 0, 0];
+  sp = 0;
+  pc = 0;
+}
+
 /** What one thread needs of each; see Context.scratch. */
 export class Scratch {
   readonly stat = new StatSnapshot();
@@ -188,5 +198,6 @@ export class Scratch {
   readonly status = new StatusSnapshot();
   readonly limits = new LimitsSnapshot();
   readonly sched = new SchedSnapshot();
+  readonly registers = new RegistersSnapshot();
   readonly comm = new Comm();
 }
