@@ -39,7 +39,12 @@ export function parseStatus(text: string): RealStatus {
     return [parseInt(digits.slice(8), 16) || 0, parseInt(digits.slice(0, 8), 16) || 0];
   };
   const groups = field("Groups").split(" ").filter(Boolean).map(Number);
-  return { tgid: Number(field("Tgid")) || 0, effective: capabilities("CapEff"), permitted: capabilities("CapPrm"), groups };
+  return {
+    tgid: Number(field("Tgid")) || 0,
+    effective: capabilities("CapEff"),
+    permitted: capabilities("CapPrm"),
+    groups,
+  };
 }
 
 /** CallerFacts of the machine that this runs on. One per thread. */

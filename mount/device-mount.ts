@@ -139,7 +139,9 @@ export class DeviceMount implements MountedFileSystem {
     else if (message.kind === "end") logger.debug(`thread ${role}-${index} ended: ${message.why}`);
     else {
       this.kernelMinor = message.kernelMinor;
-      logger.debug(`FUSE 7.${message.minor} agreed, kernel 7.${message.kernelMinor}, flags 0x${message.flags.toString(16)}`);
+      logger.debug(
+        `FUSE 7.${message.minor} agreed, kernel 7.${message.kernelMinor}, flags 0x${message.flags.toString(16)}`,
+      );
       this.initDone();
     }
   }

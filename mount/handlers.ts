@@ -105,14 +105,7 @@ export function write(session: Session): number {
   if (size > request.length - start) return reply.status(-EINVAL);
   const data = request.bytes.subarray(start, start + size);
   const handle = request.handle(BODY);
-  const result = session.fileSystem.write(
-    request.nodeHi(),
-    request.nodeLo(),
-    handle,
-    offset,
-    data,
-    request.caller,
-  );
+  const result = session.fileSystem.write(request.nodeHi(), request.nodeLo(), handle, offset, data, request.caller);
   return result < 0 ? failed(session, result) : reply.written(result);
 }
 

@@ -15,7 +15,8 @@ export interface ProgramResult {
 /** Runs a program to its end, without blocking: it may well look at our own mount. `fd` becomes its descriptor 3. */
 export function runProgram(program: string, args: string[], fd?: number, timeoutMs = 10_000): Promise<ProgramResult> {
   return new Promise((done, reject) => {
-    const stdio = fd === undefined ? (["ignore", "ignore", "pipe"] as const) : (["ignore", "ignore", "pipe", fd] as const);
+    const stdio =
+      fd === undefined ? (["ignore", "ignore", "pipe"] as const) : (["ignore", "ignore", "pipe", fd] as const);
     const child = spawn(program, args, { stdio: [...stdio], timeout: timeoutMs, killSignal: "SIGKILL" });
     let stderr = "";
     child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));

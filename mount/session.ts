@@ -106,7 +106,9 @@ export class Session {
 
   private malformed(result: number): number {
     const opcode = this.request.length >= 8 ? this.request.opcode() : 0;
-    this.complain(`refused a malformed message (opcode ${opcode}, ${this.request.length} bytes): ${this.request.problem}`);
+    this.complain(
+      `refused a malformed message (opcode ${opcode}, ${this.request.length} bytes): ${this.request.problem}`,
+    );
     return wantsReply(opcode) ? this.reply.status(result) : NO_REPLY;
   }
 

@@ -47,7 +47,9 @@ export class Watchdog {
 
   /** Starts watching over what will be mounted on `dir`. */
   static async start(dir: string, procRoot = "/proc"): Promise<Watchdog> {
-    const child = spawn("/bin/sh", ["-c", SCRIPT, "synthproc-watchdog", dir, procRoot], {
+    const child = spawn("/bin/sh", ["-c", 'eval "$SYNTHPROC_WATCHDOG"', "synthproc-watchdog", dir, procRoot], {
+      // Through the environment, to keep the line in ps short.
+      env: { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/usr/bin:/sbin:/bin`, SYNTHPROC_WATCHDOG: SCRIPT },
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,
       cwd: "/",

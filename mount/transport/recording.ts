@@ -48,7 +48,7 @@ export class Recorder {
 export function parseRecording(file: Uint8Array): RecordedMessage[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const messages: RecordedMessage[] = [];
-  for (let at = 0; at < file.length; ) {
+  for (let at = 0; at < file.length;) {
     const damaged = (what: string): MountError =>
       new MountError("ESYNTH_RECORDING", `The recording is damaged at byte ${at}: ${what}.`);
     if (file.length - at < RECORD_HEADER) throw damaged("the record header is cut off");
