@@ -6,7 +6,7 @@
  * (a slow exec on purpose) and need not come from the same thread.
  */
 import { loadImage } from "../mm/image.ts";
-import { mmAlloc, mmHiwaterRss, mmput } from "../mm/mm.ts";
+import { mmAlloc, mmput } from "../mm/mm.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { downWrite, upWrite } from "../sync/rwsem.ts";
@@ -15,11 +15,11 @@ import { Cache } from "./caches.ts";
 import type { Program } from "./config.ts";
 import { commitCreds, prepareCreds, setCapabilities } from "./cred.ts";
 import { execUpdateWriteBegin, execUpdateWriteEnd } from "./exec-update.ts";
-import { killOtherThreads, putSighand, releaseTask } from "./exit.ts";
+import { killOtherThreads, noteMaxrss, putSighand, releaseTask } from "./exit.ts";
 import { closeOnExec, dupFiles, putFiles } from "./files.ts";
 import { PF_FORKNOEXEC, PF_RANDOMIZE, SUID_DUMP_DISABLE, SUID_DUMP_USER } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
-import { CRED, FILES, HOST, MM, PAGE_SIZE, SIGHAND, SIGNAL, TASK } from "./layout.ts";
+import { CRED, FILES, HOST, MM, SIGHAND, SIGNAL, TASK } from "./layout.ts";
 import type { Random } from "./random.ts";
 import { hashPid } from "./pid.ts";
 import { isZombie, lockTasklist, setTaskComm, unlockTasklist } from "./task.ts";
@@ -80,7 +80,10 @@ export function execFinish(k: Kernel, exec: ExecInFlight): void {
   m.store64(task + TASK.robustList, 0);
   installCredentials(k, task, spec);
   execUpdateWriteEnd(k, signal);
-  if (exec.oldMm !== 0) dropOldMm(k, signal, exec.oldMm);
+  if (exec.oldMm !== 0) {
+    noteMaxrss(k, signal, exec.oldMm);
+    mmput(k, exec.oldMm);
+  }
   upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
 }
 
@@ -152,12 +155,6 @@ function installCredentials(k: Kernel, task: Ptr, spec: ExecSpec): void {
   const mm = m.load(task + TASK.mm);
   m.store(mm + MM.dumpable, changed || spec.nonDumpable === true ? SUID_DUMP_DISABLE : SUID_DUMP_USER);
   commitCreds(k, task, cred);
-}
-
-function dropOldMm(k: Kernel, signal: Ptr, oldMm: Ptr): void {
-  const kilobytes = mmHiwaterRss(k, oldMm) * (PAGE_SIZE / 1024);
-  if (kilobytes > k.m.load(signal + SIGNAL.maxrss)) k.m.store(signal + SIGNAL.maxrss, kilobytes);
-  mmput(k, oldMm);
 }
 
 /** The last component of a path, as bytes. */

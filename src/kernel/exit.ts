@@ -3,7 +3,7 @@ import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { refcountDecAndTest } from "../sync/refcount.ts";
 import { writeSeqlock, writeSequnlock } from "../sync/seqlock.ts";
-import { mmHiwaterRss, mmput } from "../mm/mm.ts";
+import { mmput } from "../mm/mm.ts";
 import { exitTimers } from "../time/posix-timers.ts";
 import { putCred } from "./cred.ts";
 import { ECHILD } from "./errno.ts";
@@ -12,7 +12,7 @@ import { EXIT_ZOMBIE, PF_EXITING, SIGCHLD, SIGNAL_GROUP_EXIT } from "./flags.ts"
 import { putFs } from "./fs-struct.ts";
 import { foldIo } from "./io-accounting.ts";
 import type { Kernel } from "./kernel.ts";
-import { HOST, NSPROXY, PAGE_SIZE, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
+import { HOST, MM, NSPROXY, PAGE_SIZE, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
 import { rlimitsPut } from "./limits.ts";
 import { freePid } from "./pid.ts";
 import {
@@ -97,8 +97,7 @@ function dropResources(k: Kernel, task: Ptr, signal: Ptr): void {
   const { m } = k;
   const mm = m.exchange(task + TASK.mm, 0);
   if (mm !== 0) {
-    const kilobytes = mmHiwaterRss(k, mm) * (PAGE_SIZE / 1024);
-    if (kilobytes > m.load(signal + SIGNAL.maxrss)) m.store(signal + SIGNAL.maxrss, kilobytes);
+    noteMaxrss(k, signal, mm);
     mmput(k, mm);
   }
   const files = m.exchange(task + TASK.files, 0);
@@ -213,6 +212,14 @@ function addChildTimes(k: Kernel, parent: Ptr, leader: Ptr, signal: Ptr): void {
   m.add(parent + SIGNAL.cminFlt, faults(TASK.minFlt, SIGNAL.minFlt, SIGNAL.cminFlt));
   m.add(parent + SIGNAL.cmajFlt, faults(TASK.majFlt, SIGNAL.majFlt, SIGNAL.cmajFlt));
   writeSequnlock(k.t, parent + SIGNAL.statsLock, LockClass.stats);
+}
+
+/** Keeps the largest resident set of a process across its address spaces (setmax_mm_hiwater_rss). */
+export function noteMaxrss(k: Kernel, signal: Ptr, mm: Ptr): void {
+  const { m } = k;
+  const now = m.load(mm + MM.rssAnon) + m.load(mm + MM.rssFile) + m.load(mm + MM.rssShmem);
+  const kilobytes = Math.max(now, m.load(mm + MM.hiwaterRss)) * (PAGE_SIZE / 1024);
+  if (kilobytes > m.load(signal + SIGNAL.maxrss)) m.store(signal + SIGNAL.maxrss, kilobytes);
 }
 
 /** Drops a reference to the signal handlers. */
