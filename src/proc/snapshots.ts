@@ -2,6 +2,10 @@
  * What the per-process formatters print: plain values of one moment, as they stand in the file. One set per thread,
  * reused for each request; a gather function overwrites every field before a formatter sees it.
  */
+import { TraceSnapshot } from "../kernel/guarded.ts";
+import { IoSnapshot } from "../kernel/io-accounting.ts";
+import { TimerSnapshot } from "../time/posix-timers.ts";
+import { Parsed } from "./base-parse.ts";
 
 /** A task's name. */
 export class Comm {
@@ -176,9 +180,17 @@ export class SchedSnapshot {
   pcount = 0;
   policy = 0;
   prio = 0;
+  /** True for policies of the fair class. */
+  fair = true;
   loadWeight = 0;
-  loadAvg = 0;
+  /** 1 for a task that runs, 0 for one that sleeps: the running averages, which are not simulated, at rest. */
+  runningShare = 0;
+  /** Nanoseconds, a multiple of 1024. */
+  lastUpdate = 0;
+  /** Nanoseconds: the scheduler's time slice, and how long reading its clock takes. */
   slice = 0;
+  clockDelta = 0;
+  hasMm = false;
 }
 
 /** /proc/<pid>/syscall: registers of a sleeping task. */
@@ -193,6 +205,10 @@ export class RegistersSnapshot {
 
 /** What one thread needs of each; see Context.scratch. */
 export class Scratch {
+  readonly io = new IoSnapshot();
+  readonly trace = new TraceSnapshot();
+  readonly timer = new TimerSnapshot();
+  readonly parsed = new Parsed();
   readonly stat = new StatSnapshot();
   readonly statm = new StatmSnapshot();
   readonly status = new StatusSnapshot();

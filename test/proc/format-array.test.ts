@@ -3,6 +3,7 @@ import { latin1Bytes } from "../../src/shm/bytes.ts";
 import { RLIM_INFINITY } from "../../src/kernel/layout.ts";
 import { stateIndex, stateLetter, stateName } from "../../src/proc/array-state.ts";
 import { formatSchedstat, formatStat, formatStatm } from "../../src/proc/array-format.ts";
+import { formatSched } from "../../src/proc/base-sched-format.ts";
 import { bitmapHex, bitmapList, formatStatus } from "../../src/proc/array-status-format.ts";
 import { Mask64, SchedSnapshot, StatSnapshot, StatmSnapshot, StatusSnapshot } from "../../src/proc/snapshots.ts";
 import type { Comm } from "../../src/proc/snapshots.ts";
@@ -225,4 +226,35 @@ test("CPU masks of many widths", () => {
   expect(written((out) => bitmapHex(out, mask, 2))).toBe("3");
   expect(written((out) => bitmapHex(out, mask, 96))).toBe("ffffffff,ffffffff,ffffffff");
   expect(written((out) => bitmapList(out, mask, 96))).toBe("0-95");
+});
+
+test("sched reproduces every sched of this machine, running averages apart", () => {
+  const s = new SchedSnapshot();
+  const nanoseconds = (text: string): number => Number(text.replace(".", ""));
+  for (const [path, text] of everywhere("sched")) {
+    const values = new Map<string, string>();
+    for (const line of text.split("\n")) {
+      const match = /^(\S+) *: *(-?[\d.]+)$/.exec(line);
+      if (match !== null) values.set(match[1] as string, match[2] as string);
+    }
+    const head = /^(.*) \((\d+), #threads: (\d+)\)$/m.exec(text) as RegExpExecArray;
+    if ((head[1] as string).length > 15) continue;
+    setComm(s.comm, head[1] as string);
+    const value = (name: string): number => Number(values.get(name));
+    Object.assign(s, { pid: Number(head[2]), threads: Number(head[3]), policy: value("policy"), prio: value("prio") });
+    s.execStart = nanoseconds(values.get("se.exec_start") as string);
+    s.vruntime = nanoseconds(values.get("se.vruntime") as string);
+    s.sumExecRuntime = nanoseconds(values.get("se.sum_exec_runtime") as string);
+    s.migrations = value("se.nr_migrations");
+    s.voluntary = value("nr_voluntary_switches");
+    s.nonvoluntary = value("nr_involuntary_switches");
+    s.loadWeight = value("se.load.weight");
+    s.lastUpdate = value("se.avg.last_update_time");
+    s.fair = values.has("se.slice");
+    s.slice = value("se.slice");
+    s.clockDelta = value("clock-delta");
+    s.hasMm = values.has("mm->numa_scan_seq");
+    const plain = (from: string): string => from.replace(/^(se\.avg\.(?:load|runnable|util)_\w+ +:) *\d+$/gm, "$1");
+    expect(plain(written((out) => formatSched(s, out))), path).toBe(plain(text));
+  }
 });
