@@ -9,6 +9,7 @@
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Subject } from "../kernel/subject.ts";
 import type { Ptr } from "../sync/atomics.ts";
+import type { RequestContext } from "./context.ts";
 import type { HostView } from "./host-view.ts";
 import type { Scratch } from "./snapshots.ts";
 import type { Text } from "./text.ts";
@@ -57,7 +58,7 @@ export const SEQ_SKIP = 1;
 
 /** Where an iterator is. */
 export interface SeqCursor {
-  /** The iterator's own position: an address, a pid, a count. Kept in the OPEN_FILE between reads. */
+  /** The iterator's own position, 0 or more: an address, a pid, a count. Kept in the OPEN_FILE between reads. */
   index: number;
   /** What the iterator holds at the moment: a pointer, or 0. Not kept. */
   entry: Ptr;
@@ -76,6 +77,8 @@ interface RowBase {
   readonly mode: number;
   /** One line for the documentation: what it shows, and the kernel function that it follows. */
   readonly doc: string;
+  /** st_ino, where it is a fixed number. */
+  readonly inode?: number;
   /** True to leave the row out of readdir and of the listing (it can still be looked up). */
   readonly hidden?: boolean;
   /** Checked when the file is opened, after the permission bits: 0 or a negated errno / WOULD_WAIT. */
@@ -127,10 +130,12 @@ interface AnyDirRow extends RowBase {
 export interface DirRow extends AnyDirRow {
   readonly type: "dir";
   readonly rows: readonly Row[];
+  /** True if all that is in it belongs to root, though it lies in a process directory (net). */
+  readonly rootOwned?: boolean;
   /** st_nlink; absent: 2 + the directories in it. */
   readonly nlink?: number;
   /** Names that are found but never listed (targets of links); fills `out` completely. Called for unknown names. */
-  readonly lookupHidden?: (c: Context, name: string, out: Attr) => number;
+  readonly lookupHidden?: (c: RequestContext, name: string, out: Attr) => number;
   /** What listing answers instead of the entries, if not 0; a name that is looked up then gives ENOENT. */
   readonly unreadable?: (c: Context) => number;
 }
@@ -143,11 +148,11 @@ export interface DynamicDirRow extends AnyDirRow {
 
 export interface DynamicDirectory {
   /** Finds a name; fills `out` completely. */
-  lookup(c: Context, name: string, out: Attr): number;
+  lookup(c: RequestContext, name: string, out: Attr): number;
   /** Delivers entries from `offset` (2 or more) on, without `.` and `..`; `plus` is filled in if it isn't null. */
-  iterate(c: Context, offset: number, plus: Attr | null, sink: DirSink): number;
+  iterate(c: RequestContext, offset: number, plus: Attr | null, sink: DirSink): number;
   /** Sets nlink and st_size of the directory itself. @pre the process isn't reaped */
-  describe(c: Context, out: Attr): void;
+  describe(c: RequestContext, out: Attr): void;
 }
 
 /** A symbolic link. */
