@@ -10,7 +10,7 @@ import type { Ptr } from "../sync/atomics.ts";
 import { readSeqbegin, readSeqretry } from "../sync/seqlock.ts";
 import { bootTimeNs } from "../time/clock.ts";
 import { formatSchedstat } from "./array-format.ts";
-import { taskPriority } from "./array-stat.ts";
+import { taskPriority } from "./array-state.ts";
 import { formatAutogroup } from "./base-format.ts";
 import { parseInteger } from "./base-parse.ts";
 import { formatSched } from "./base-sched-format.ts";
