@@ -30,6 +30,12 @@ export const MAX_SYSCTLS = 2048;
 export const OPEN_NODE_BUCKETS = 4096;
 /** Words of each thread's block of counters; see counters.ts. */
 export const COUNTER_WORDS = 128;
+/** Mutators that one simulation can have. */
+export const MAX_MUTATORS = 64;
+/** Reaped tasks that are remembered until somebody asks; see exit-events.ts. */
+export const REAPED_ENTRIES = 8192;
+/** Execs that can be held open at once; see exec-hold.ts. */
+export const HELD_EXECS = 64;
 
 /** struct task_io_accounting: seven 64-bit counters, in the order of /proc/<pid>/io. */
 export const IO = record({
@@ -285,6 +291,12 @@ export const PATH = struct({
   deleted: WORD,
   /** A BYTES object. */
   name: WORD,
+  /** 1 if its pages are shared memory: tmpfs, memfd, System V, /dev/zero. */
+  shmem: WORD,
+  /** Mappings of its first page: how many share its pages. [atomic] */
+  mappers: WORD,
+  /** Pages that mappings have brought into the page cache, counted in HOST.filePages or shmemPages. [atomic] */
+  cachedPages: WORD,
 });
 
 /** struct mm_struct */
@@ -316,7 +328,7 @@ export const MM = struct({
   swapEnts: WORD,
   hiwaterRss: WORD,
   hiwaterVm: QUAD,
-  /** Bytes of page tables. */
+  /** Bytes of page tables of a captured process; 0: estimated. */
   pgtablesBytes: WORD,
   startCode: QUAD,
   endCode: QUAD,
@@ -334,10 +346,22 @@ export const MM = struct({
   /** BYTES: the text between argStart and argEnd, and between envStart and envEnd. */
   argv: WORD,
   envp: WORD,
-  /** BYTES: /proc/<pid>/auxv, or NULL. */
+  /** BYTES: a captured /proc/<pid>/auxv, or NULL: computed from what follows. */
   auxv: WORD,
+  /** What the auxiliary vector says: program headers, entry point, base of the dynamic linker, platform string, and the
+   *  identity at the time of exec. */
+  phdr: QUAD,
+  entry: QUAD,
+  interpBase: QUAD,
+  platform: QUAD,
+  execUid: WORD,
+  execEuid: WORD,
+  execGid: WORD,
+  execEgid: WORD,
   /** PATH, or NULL. */
   exeFile: WORD,
+  /** Last id given out to VMA.anonVma. [mmap, or atomic] */
+  lastAnonVma: WORD,
 });
 
 /** struct vm_area_struct. Type-stable: a freed one may be reused at once, for another mm, while a reader looks. */
@@ -350,20 +374,22 @@ export const VMA = struct({
   vmRefcnt: WORD,
   /** Low word of mm_lock_seq when it was write-locked last. [mmap] */
   vmLockSeq: WORD,
-  /** VM_* */
+  /** VM_*, and VM2_*: flags beyond 32 bits and the simulation's own. See mm/flags.ts. [mmap, with the VMA write-locked] */
   vmFlags: WORD,
-  /** Offset in the file, in bytes. */
+  vmFlags2: WORD,
+  /** Offset in the file, in bytes; of anonymous memory the address at which it was mapped. */
   vmPgoff: QUAD,
   /** PATH, or NULL. */
   vmFile: WORD,
-  /** BYTES, or NULL: [anon:name], or the name of a special mapping such as [vdso]. */
+  /** BYTES, or NULL: the name of prctl(PR_SET_VMA_ANON_NAME), or "[…]" of an unusual special mapping. */
   anonName: WORD,
-  /** Resident pages: anonymous, of the file or shmem. */
+  /** Which anon_vma it has: 0 none yet, > 0 its own, < 0 one inherited by fork. [mmap, or atomic] */
+  anonVma: WORD,
+  /** Resident pages: anonymous; of the file or shmem. Swapped ones; dirty ones of nrFile. [mmap, or atomic] */
   nrAnon: WORD,
   nrFile: WORD,
   nrSwap: WORD,
-  /** Of nrFile: dirty pages in the low, processes that share them in the high 16 bits. */
-  fileState: WORD,
+  nrDirty: WORD,
 });
 
 /** struct k_itimer */
@@ -407,6 +433,23 @@ export const TOKEN = struct({ count: WORD });
 
 /** A terminal: device number, foreground process group, session. */
 export const TTY = record({ nr: WORD, foreground: WORD, session: WORD });
+
+/** A task that was reaped: its process id and its own; equal for a whole process. */
+export const REAPED = record({ sequence: WORD, tgid: WORD, pid: WORD });
+
+/** An exec between its two halves, until its time comes. */
+export const HELD_EXEC = record({
+  /** 0 free, 1 being filled or finished, 2 waiting. [atomic] */
+  state: WORD,
+  task: WORD,
+  oldMm: WORD,
+  /** Boot time at which it goes on, in nanoseconds. */
+  until: QUAD,
+  /** As in struct cred: the owner whose identity it takes on, or -1. */
+  setuid: WORD,
+  nonDumpable: WORD,
+  comm: 4,
+});
 
 /** The fixed part of the arena: everything that exists once. */
 export const HOST = record({
@@ -476,6 +519,24 @@ export const HOST = record({
   /** 0 running, 1 paused; speed in percent. */
   mutatorPaused: WORD,
   mutatorSpeed: WORD,
+  /** 1 once the mutators shall end. */
+  mutatorStop: WORD,
+  /** What each mutator has done so far: operations applied. */
+  mutatorOperations: MAX_MUTATORS,
+  /** Processes that the scenario describes: a table of their pids, and which of them others have ended; see mutate/run. */
+  members: WORD,
+  memberCount: WORD,
+  endedMembers: MAX_MUTATORS,
+  /** A ring of tasks that were reaped; see exit-events.ts. */
+  reapedTail: WORD,
+  reapedHead: WORD,
+  reapedLost: WORD,
+  reapedSleeping: WORD,
+  reapedSignal: WORD,
+  reaped: REAPED_ENTRIES * REAPED.words,
+  heldExecs: HELD_EXECS * HELD_EXEC.words,
+  /** Which of the held execs exist at all: the number in use. [atomic] */
+  heldExecCount: WORD,
   /** 0 lockfree, 1 locked, for each path; see knobs.ts. */
   pathMode: 16,
   /** hidepid= and gid= of the simulated mount. */
