@@ -203,6 +203,19 @@ export class RegistersSnapshot {
   pc = 0;
 }
 
+/** /proc/<pid>/fdinfo/<fd>. */
+export class FdinfoSnapshot {
+  /** FileKind. */
+  kind = 0;
+  pos = 0;
+  flags = 0;
+  mntId = 0;
+  ino = 0;
+  /** FILE.data in two unsigned halves: what it means depends on the kind. */
+  dataLow = 0;
+  dataHigh = 0;
+}
+
 /** What one thread needs of each; see Context.scratch. */
 export class Scratch {
   readonly io = new IoSnapshot();
@@ -214,6 +227,7 @@ export class Scratch {
   readonly status = new StatusSnapshot();
   readonly limits = new LimitsSnapshot();
   readonly sched = new SchedSnapshot();
+  readonly fdinfo = new FdinfoSnapshot();
   readonly registers = new RegistersSnapshot();
   readonly comm = new Comm();
 }
