@@ -37,11 +37,14 @@ export interface ExecSpec {
   readonly random: Random;
 }
 
-/** An exec between its two halves. */
+/** An exec between its two halves: all that the second one needs. */
 export interface ExecInFlight {
   readonly task: Ptr;
-  readonly spec: ExecSpec;
   readonly oldMm: Ptr;
+  readonly comm: Uint8Array;
+  /** As {@link Program.setuid}. */
+  readonly setuid: number;
+  readonly nonDumpable: boolean;
 }
 
 /** Replaces a process's image, from whichever thread calls. @pre the caller acts as the process */
@@ -63,22 +66,24 @@ export function execBegin(k: Kernel, task: Ptr, spec: ExecSpec): ExecInFlight {
   exitTimers(k, signal, m.load(task + TASK.sighand));
   execUpdateWriteBegin(k, signal);
   const oldMm = m.exchange(task + TASK.mm, mm);
-  return { task, spec, oldMm };
+  const { program } = spec;
+  const comm = spec.comm ?? baseName(program.path);
+  return { task, oldMm, comm, setuid: program.setuid, nonDumpable: spec.nonDumpable === true };
 }
 
 /** The second half: name, credentials, handlers; then the locks are released. */
 export function execFinish(k: Kernel, exec: ExecInFlight): void {
   const { m } = k;
-  const { task, spec } = exec;
+  const { task } = exec;
   const signal = m.load(task + TASK.signal);
   unshareFiles(k, task);
   closeOnExec(k, m.load(task + TASK.files));
-  setTaskComm(k, task, spec.comm ?? baseName(spec.program.path));
+  setTaskComm(k, task, exec.comm);
   resetHandlers(k, task);
   m.and(task + TASK.flags, ~PF_FORKNOEXEC);
   m.or(task + TASK.flags, PF_RANDOMIZE);
   m.store64(task + TASK.robustList, 0);
-  installCredentials(k, task, spec);
+  installCredentials(k, task, exec);
   execUpdateWriteEnd(k, signal);
   if (exec.oldMm !== 0) {
     noteMaxrss(k, signal, exec.oldMm);
@@ -142,18 +147,18 @@ function unshareFiles(k: Kernel, task: Ptr): void {
 }
 
 /** Set-user-ID, and what it does to dumpability; the order is the kernel's: dumpable falls before credentials rise. */
-function installCredentials(k: Kernel, task: Ptr, spec: ExecSpec): void {
+function installCredentials(k: Kernel, task: Ptr, exec: ExecInFlight): void {
   const { m } = k;
   const old = m.load(task + TASK.cred);
   const cred = prepareCreds(k, old);
-  const owner = spec.program.setuid;
+  const owner = exec.setuid;
   if (owner >= 0 && owner !== m.load(old + CRED.euid)) {
     for (const field of [CRED.euid, CRED.suid, CRED.fsuid]) m.plainStore(cred + field, owner);
     setCapabilities(k, cred, owner === 0);
   }
   const changed = m.load(cred + CRED.euid) !== m.load(cred + CRED.uid);
   const mm = m.load(task + TASK.mm);
-  m.store(mm + MM.dumpable, changed || spec.nonDumpable === true ? SUID_DUMP_DISABLE : SUID_DUMP_USER);
+  m.store(mm + MM.dumpable, changed || exec.nonDumpable ? SUID_DUMP_DISABLE : SUID_DUMP_USER);
   commitCreds(k, task, cred);
 }
 

@@ -7,6 +7,7 @@ import { mmput } from "../mm/mm.ts";
 import { exitTimers } from "../time/posix-timers.ts";
 import { putCred } from "./cred.ts";
 import { ECHILD } from "./errno.ts";
+import { noteReaped } from "./exit-events.ts";
 import { putFiles } from "./files.ts";
 import { EXIT_ZOMBIE, PF_EXITING, SIGCHLD, SIGNAL_GROUP_EXIT } from "./flags.ts";
 import { putFs } from "./fs-struct.ts";
@@ -170,7 +171,9 @@ export function releaseTask(k: Kernel, task: Ptr): void {
   const signal = m.load(task + TASK.signal);
   const lastOne = m.load(signal + SIGNAL.leader) === task;
   foldIntoGroup(k, signal, task);
-  freePid(k, m.load(task + TASK.pid));
+  const pid = m.load(task + TASK.pid);
+  freePid(k, pid);
+  noteReaped(k, m.load(task + TASK.tgid), pid);
   m.add(HOST.nrThreads, -1);
   if (lastOne) {
     unlinkChild(k, signal);

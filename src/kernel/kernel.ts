@@ -11,6 +11,7 @@ import { RCU_THREADS, rcuInit, rcuOffline, rcuOnline, rcuQuiescent, rcuWordOf } 
 import { Thread } from "../sync/thread.ts";
 import { Cache, FDTABLE_SIZES, FIRST_BYTES_CACHE, FIRST_FDTABLE_CACHE } from "./caches.ts";
 import type { KernelConfig } from "./config.ts";
+import { initReaped } from "./exit-events.ts";
 import {
   CRED,
   FDTABLE,
@@ -154,6 +155,7 @@ function initArena(m: Memory, config: KernelConfig): void {
   m.plainStore(HOST.nextInode, 10000);
   m.plainStore(HOST.nextMmSeed, config.seed);
   m.plainStore(HOST.rootDentry, 1);
+  initReaped(m);
   m.plainStore(HOST.version, VERSION);
   m.store(HOST.magic, MAGIC);
 }

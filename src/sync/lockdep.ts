@@ -75,6 +75,16 @@ export class Lockdep {
     this.held.splice(at, 1);
   }
 
+  /** Locks of these classes, taken in this order, stay held but are no longer this thread's affair. */
+  handOff(classes: readonly LockClassId[]): void {
+    for (let i = classes.length - 1; i >= 0; i--) this.release(classes[i] as LockClassId);
+  }
+
+  /** Locks of these classes, which another thread handed off, are this thread's from now on. */
+  takeOver(classes: readonly LockClassId[]): void {
+    for (let i = 0; i < classes.length; i++) this.acquire(classes[i] as LockClassId);
+  }
+
   rcuEnter(): void {
     this.rcuDepth++;
   }
