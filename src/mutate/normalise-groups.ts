@@ -105,7 +105,7 @@ function programOf(short: Cursor, parent: Group | null): Program {
   const base = command.exists() ? fromCommandLine(command) : { comm: "", exe: "", args: [] };
   const name = short.get("name").text("");
   const kernel = short.get("kernel").flag(false);
-  const exe = short.get("exe").bytes(base.exe || (kernel ? "" : (parent?.exe ?? "")));
+  const exe = short.get("exe").bytes(base.exe || (kernel || isInit(parent) ? "" : (parent?.exe ?? "")));
   if (!kernel && !short.get("exact").exists()) {
     checkExecutable(exe, short);
   }

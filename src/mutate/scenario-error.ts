@@ -7,13 +7,13 @@ export class ScenarioError extends Error {
   override readonly name = "ScenarioError";
   readonly code: ScenarioErrorCode;
   readonly file: string;
-  /** Counted from 1. */
+  /** Counted from 1; 0 if the file as a whole is meant. */
   readonly line: number;
-  /** Counted from 1. */
+  /** Counted from 1; 0 if the file as a whole is meant. */
   readonly column: number;
 
   constructor(code: ScenarioErrorCode, file: string, line: number, column: number, reason: string) {
-    super(`${file}:${line}:${column}: ${reason}`);
+    super(line === 0 ? `${file}: ${reason}` : `${file}:${line}:${column}: ${reason}`);
     this.code = code;
     this.file = file;
     this.line = line;

@@ -1,0 +1,65 @@
+/** The command line: `main` runs one command and gives its exit status. */
+import { readFileSync } from "node:fs";
+import { CommanderError } from "commander";
+import type { Command } from "commander";
+import { EXIT } from "./cli/exit-codes.ts";
+import { createProgram } from "./cli/program.ts";
+
+/**
+ * Never throws: errors become one sentence on standard error and a status of `cli/exit-codes.ts`.
+ *
+ * @param argv arguments without node and the program.
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  let status: number = EXIT.ok;
+  const finish = (result: number): void => {
+    status = result;
+  };
+  const program = createProgram({ version: version(), argv, limits: await transportLimits(argv), finish });
+  for (const command of [program, ...program.commands]) {
+    plainErrors(command);
+  }
+  try {
+    if (argv.length === 0) {
+      program.error("error: missing command");
+    }
+    await program.parseAsync(argv, { from: "user" });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    }
+    const { explain } = await import("./cli/failure.ts");
+    const failure = explain(error);
+    process.stderr.write(`synthproc: ${failure.sentence}\n`);
+    return failure.status;
+  }
+}
+
+/** The version of the package, which lies above mount/ as above dist/. */
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Only help shows them, and only help should wait for that module. */
+async function transportLimits(argv: readonly string[]): Promise<readonly string[]> {
+  if (!argv.some((word) => ["-h", "--help", "help"].includes(word))) {
+    return [];
+  }
+  return (await import("./transport/fuse-native.ts")).FUSE_NATIVE_LIMITS;
+}
+
+/** Usage errors: one sentence, and where to read more. */
+function plainErrors(command: Command): void {
+  const name = command.parent === null ? command.name() : `${command.parent.name()} ${command.name()}`;
+  command.exitOverride().configureOutput({
+    outputError: (text, write) => {
+      const sentence = text
+        .replace(/^error: /, "")
+        .replace(/\s*\n\s*/g, " ")
+        .trim();
+      write(`synthproc: ${sentence.replace(/\.$/, "")}; see ${name} --help\n`);
+    },
+  });
+}

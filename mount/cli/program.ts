@@ -1,0 +1,171 @@
+/** The commands with their options and help texts. What a command does is loaded when it runs. */
+import { Command } from "commander";
+import { EXIT_CODES } from "./exit-codes.ts";
+import { addLogOptions, addSimulationOptions, integer } from "./options.ts";
+import type { MountFlags } from "./mount.ts";
+import type { SimulationFlags } from "./options.ts";
+
+const MAX_PID = 4_194_304;
+
+/** Takes the status with which the program ends. */
+export type Finish = (status: number) => void;
+
+export interface ProgramContext {
+  version: string;
+  /** The command line as it was given. */
+  argv: readonly string[];
+  /** What one of the transports can't do, for the help of the commands that have a choice. */
+  limits: readonly string[];
+  finish: Finish;
+}
+
+export function createProgram({ version, argv, limits, finish }: ProgramContext): Command {
+  const program = new Command("synthproc")
+    .description("A synthetic, constantly changing Linux /proc that real tools read.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .addHelpText("after", examples(["synthproc run -- ps -ef", "synthproc mount --help"]) + exitStatuses());
+  addMount(program, argv, limits, finish);
+  addUmount(program, finish);
+  addRun(program, limits, finish);
+  addCtl(program, finish);
+  addCapture(program, finish);
+  addStats(program, finish);
+  return program;
+}
+
+function addMount(program: Command, argv: readonly string[], limits: readonly string[], finish: Finish): void {
+  const command = program
+    .command("mount")
+    .description("Start a simulation and mount it; runs until it is unmounted or interrupted.")
+    .argument("<dir>", "existing directory to mount on");
+  addLogOptions(addSimulationOptions(command), "info")
+    .option("-d, --daemon", "return when the mount is up, and serve in the background", false)
+    .option("--log-file <file>", "with --daemon: log to this file (default: nowhere)")
+    .option("--json", "say where it is mounted as one line of JSON", false)
+    .addHelpText(
+      "after",
+      examples([
+        "synthproc mount /mnt/box --scenario build --seed 7",
+        "synthproc mount /mnt/box --scenario ./box.yaml --daemon",
+        "synthproc mount /mnt/box --ticks 1000 --seed 7   # the same tree each time",
+      ]) +
+        transportLimits(limits) +
+        exitStatuses(),
+    )
+    .action(async (dir: string, flags: MountFlags) => {
+      const { mount } = await import("./mount.ts");
+      finish(await mount(dir, flags, argv));
+    });
+}
+
+function addUmount(program: Command, finish: Finish): void {
+  program
+    .command("umount")
+    .description("Unmount a simulation, and wait until its server has ended.")
+    .argument("<dir>", "where it is mounted")
+    .option("-f, --force", "detach it even if it is in use, and abort the requests that wait", false)
+    .addHelpText("after", examples(["synthproc umount /mnt/box"]) + exitStatuses())
+    .action(async (dir: string, flags: { force: boolean }) => {
+      const { umount } = await import("./umount.ts");
+      finish(await umount(dir, flags));
+    });
+}
+
+function addRun(program: Command, limits: readonly string[], finish: Finish): void {
+  const command = program
+    .command("run")
+    .description("Run a command with a simulation as its /proc (in a mount namespace of its own).")
+    .usage("[options] -- <command> [arguments...]")
+    .argument("<command...>", "command with its arguments")
+    .passThroughOptions();
+  addLogOptions(addSimulationOptions(command), "warn")
+    .addHelpText(
+      "after",
+      examples([
+        "synthproc run -- ps -ef",
+        "synthproc run --scenario database -- top",
+        "synthproc run --seed 7 --ticks 1000 -- sh -c 'ps aux | sort -nk4'",
+      ]) +
+        "\nThe exit status is that of the command; 128 and more: it was ended by signal (status - 128).\n" +
+        transportLimits(limits) +
+        exitStatuses(),
+    )
+    .action(async (words: string[], flags: SimulationFlags) => {
+      const { run } = await import("./run.ts");
+      finish(await run(words, flags));
+    });
+}
+
+function addCtl(program: Command, finish: Finish): void {
+  program
+    .command("ctl")
+    .description("Make something happen now in a mounted simulation: fork, exec, exit, mmap, ...")
+    .argument("<dir>", "where it is mounted")
+    .argument("[commands...]", "command lines, one an argument; without any: lines of standard input")
+    .option("-k, --keep-going", "go on after a command that is refused", false)
+    .addHelpText(
+      "after",
+      examples(["synthproc ctl /mnt/box 'exec 120 /usr/bin/foo'", "synthproc ctl /mnt/box < commands.txt"]) +
+        exitStatuses(),
+    )
+    .action(async (dir: string, commands: string[], flags: { keepGoing: boolean }) => {
+      const { ctl } = await import("./ctl.ts");
+      finish(await ctl(dir, commands, flags, process));
+    });
+}
+
+function addCapture(program: Command, finish: Finish): void {
+  const pid = integer(1, MAX_PID);
+  program
+    .command("capture")
+    .description("Turn a real /proc into a scenario (YAML).")
+    .option(
+      "-p, --pid <pid>",
+      "capture only this process; may be repeated",
+      (text, all: number[]) => [...all, pid(text)],
+      [],
+    )
+    .option("--proc <dir>", "where the real proc is mounted", "/proc")
+    .option("--no-environ", "leave out the environments, which often hold secrets")
+    .option("-o, --output <file>", "write to a file instead of standard output")
+    .addHelpText(
+      "after",
+      examples(["synthproc capture > box.yaml", "synthproc capture --pid 1 --pid $$ --no-environ -o two.yaml"]) +
+        exitStatuses(),
+    )
+    .action(async (flags: { pid: number[]; proc: string; environ: boolean; output?: string }) => {
+      const { capture } = await import("./capture.ts");
+      const { pid: pids, proc: procRoot, ...others } = flags;
+      finish(await capture({ pids, procRoot, ...others }, process.stdout));
+    });
+}
+
+function addStats(program: Command, finish: Finish): void {
+  program
+    .command("stats")
+    .description("Print the counters of a mounted simulation: fast paths, retries, fallbacks, lock waits.")
+    .argument("<dir>", "where it is mounted")
+    .option("--json", "as one JSON object", false)
+    .addHelpText("after", examples(["synthproc stats /mnt/box", "synthproc stats --json /mnt/box"]) + exitStatuses())
+    .action(async (dir: string, flags: { json: boolean }) => {
+      const { stats } = await import("./stats.ts");
+      finish(await stats(dir, flags, process.stdout));
+    });
+}
+
+function examples(lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}\n`).join("")}`;
+}
+
+function transportLimits(limits: readonly string[]): string {
+  return limits.length === 0 ? "" : `\nThe transport fuse-native:\n${limits.map((limit) => `  ${limit}\n`).join("")}`;
+}
+
+function exitStatuses(): string {
+  const rows = EXIT_CODES.map(({ status, meaning }) => `  ${String(status).padStart(3)}  ${meaning}\n`);
+  return `\nExit status:\n${rows.join("")}`;
+}
