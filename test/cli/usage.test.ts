@@ -1,0 +1,123 @@
+/** Wrong usage gets one sentence on standard error and a documented status; help names every option. */
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { EXIT, EXIT_CODES } from "../../mount/cli/exit-codes.ts";
+import { createProgram } from "../../mount/cli/program.ts";
+import { FUSE_NATIVE_LIMITS } from "../../mount/transport/fuse-native.ts";
+import { synthproc } from "./helpers.ts";
+
+const WRONG: [args: string[], sentence: RegExp][] = [
+  [[], /missing command/],
+  [["frob"], /unknown command 'frob'/],
+  [["mout", "x"], /unknown command 'mout' \(Did you mean mount\?\)/],
+  [["mount"], /missing required argument 'dir'/],
+  [["mount", "a", "b"], /too many arguments/],
+  [["mount", "--sede", "3", "x"], /unknown option '--sede' \(Did you mean --seed\?\)/],
+  [["mount", "--seed"], /argument missing/],
+  [["mount", "--seed", "3.5", "x"], /whole number/],
+  [["mount", "--seed", "-1", "x"], /whole number/],
+  [["mount", "--workers", "0", "x"], /whole number from 1 to 64/],
+  [["mount", "--mutators", "99", "x"], /whole number from 1 to 64/],
+  [["mount", "--transport", "tcp", "x"], /Allowed choices are auto, dev, fuse-native/],
+  [["mount", "--speed", "0", "x"], /above 0/],
+  [["mount", "--log-level", "loud", "x"], /Allowed choices/],
+  [["umount"], /missing required argument 'dir'/],
+  [["run"], /missing required argument 'command'/],
+  [["run", "--frob", "--", "ps"], /unknown option '--frob'/],
+  [["ctl"], /missing required argument 'dir'/],
+  [["capture", "--pid", "0"], /whole number from 1/],
+  [["stats", "--frob", "x"], /unknown option/],
+];
+
+describe("wrong usage", () => {
+  test.each(WRONG)("%j", async (args, sentence) => {
+    const outcome = await synthproc(args);
+    expect(outcome.status).toBe(EXIT.usage);
+    expect(outcome.stdout).toBe("");
+    expect(outcome.stderr).toMatch(/^synthproc: [^\n]+; see synthproc [^\n]*--help\n$/);
+    expect(outcome.stderr).toMatch(sentence);
+  });
+});
+
+describe("what can't be done", () => {
+  const CASES: [args: string[], status: number, sentence: RegExp][] = [
+    [["mount", "/tmp", "-s", "nope"], EXIT.scenario, /^synthproc: nope: no such scenario; shipped are 10k, build/],
+    [["mount", "/tmp", "-s", "/nope.yaml"], EXIT.scenario, /^synthproc: \/nope\.yaml: the scenario cannot be read/],
+    [["run", "-s", "nope", "--", "true"], EXIT.runFailed, /^synthproc: nope: no such scenario/],
+    [["umount", "/nope"], EXIT.mountPoint, /^synthproc: \/nope cannot be reached \(ENOENT\)/],
+    [["umount", "/proc"], EXIT.mountPoint, /^synthproc: \/proc holds a mount of \S+ \(proc\), not ours/],
+    [["ctl", "/tmp/..", "x"], EXIT.mountPoint, /^synthproc: \/tmp\/\.\. /],
+    [["stats", "/usr"], EXIT.mountPoint, /^synthproc: nothing is mounted on \/usr/],
+  ];
+
+  test.each(CASES)("%j", async (args, status, sentence) => {
+    const outcome = await synthproc(args);
+    expect(outcome.stderr).toMatch(sentence);
+    expect(outcome.stderr.split("\n")).toHaveLength(2);
+    expect(outcome.status).toBe(status);
+  });
+
+  test("a scenario from standard input names its place", async () => {
+    const outcome = await synthproc(["mount", "/tmp", "-s", "-"], "processes:\n  - exe: /bin/a\n    thred: 3\n");
+    expect(outcome.status).toBe(EXIT.scenario);
+    expect(outcome.stderr).toMatch(/^synthproc: \(standard input\):3:5: unknown key "thred"/);
+  });
+
+  test("the daemon's complaint reaches its starter", async () => {
+    const outcome = await synthproc(["mount", "--daemon", "/tmp", "-s", "nope"]);
+    expect(outcome.status).toBe(EXIT.scenario);
+    expect(outcome.stderr).toMatch(/^synthproc: nope: no such scenario[^\n]*\n$/);
+  });
+});
+
+describe("help", () => {
+  const context = { version: "0", argv: [], limits: FUSE_NATIVE_LIMITS, finish: () => undefined };
+  const commands = createProgram(context).commands.filter((command) => command.name() !== "help");
+  let overview = "";
+
+  beforeAll(async () => {
+    overview = (await synthproc(["--help"])).stdout;
+  });
+
+  test("lists the commands that exist, and no others", () => {
+    expect(commands.map((command) => command.name())).toEqual(["mount", "umount", "run", "ctl", "capture", "stats"]);
+    for (const command of commands) {
+      expect(overview).toMatch(new RegExp(`^  ${command.name()} `, "m"));
+    }
+  });
+
+  test.each(commands.map((command) => [command.name(), command] as const))(
+    "of %s is complete",
+    async (name, command) => {
+      const outcome = await synthproc([name, "--help"]);
+      expect(outcome.status).toBe(0);
+      for (const option of command.options) {
+        expect(outcome.stdout).toContain(option.long);
+        expect(option.description.length).toBeGreaterThan(3);
+      }
+      expect(outcome.stdout).toContain("\nExamples:\n");
+      for (const { status, meaning } of EXIT_CODES) {
+        expect(outcome.stdout).toContain(`${String(status).padStart(3)}  ${meaning}\n`);
+      }
+    },
+  );
+
+  test.each(["mount", "run"])("of %s says what fuse-native can't do", async (name) => {
+    const { stdout } = await synthproc(["help", name]);
+    for (const limit of FUSE_NATIVE_LIMITS) {
+      expect(stdout).toContain(limit);
+    }
+  });
+});
+
+test("--version is that of the package", async () => {
+  const packageJson = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  expect(await synthproc(["--version"])).toEqual({ status: 0, stdout: `${packageJson.version}\n`, stderr: "" });
+});
+
+test("exit statuses are distinct and in order", () => {
+  const statuses = EXIT_CODES.map((code) => code.status);
+  expect(statuses).toEqual([...new Set(statuses)].sort((a, b) => a - b));
+});
