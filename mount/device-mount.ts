@@ -3,7 +3,7 @@ import { closeSync } from "node:fs";
 import type { Worker } from "node:worker_threads";
 import { Control, allocateControl } from "./control.ts";
 import { MountError, errorText } from "./errors.ts";
-import { abortConnection, mountDevice, prepareMountPoint, unmountOnce } from "./mount-point.ts";
+import { abortConnection, detachAtExit, mountDevice, prepareMountPoint, unmountOnce } from "./mount-point.ts";
 import type { MountRecord } from "./mountinfo.ts";
 import { mountAt } from "./mountinfo.ts";
 import { NotifyRing } from "./notify.ts";
@@ -42,6 +42,9 @@ export class DeviceMount implements MountedFileSystem {
   private unmounting: Promise<void> | null = null;
   private initDone: () => void = () => undefined;
   private finish: () => void = () => undefined;
+  private readonly atExit = (): void => {
+    if (this.record !== null) detachAtExit(this.dir, this.record, this.plan.procRoot);
+  };
 
   constructor(plan: MountPlan, why: string) {
     this.plan = plan;
@@ -157,6 +160,7 @@ export class DeviceMount implements MountedFileSystem {
       throw new MountError("ESYNTH_MOUNT_FAILED", `mount(8) succeeded, but nothing is mounted on ${this.dir}.`);
     }
     this.watchdog?.mounted(this.record.device);
+    process.once("exit", this.atExit);
     await withTimeout(init, INIT_TIMEOUT_MS, `The kernel did not start the FUSE protocol on ${this.dir}.`);
   }
 
@@ -165,11 +169,8 @@ export class DeviceMount implements MountedFileSystem {
     this.control.cancel();
     this.lot.raise();
     this.ring.rouse();
-    if (this.record !== null) await this.detach(this.record, 0);
-    await this.endThreads();
-    await this.watchdog?.done();
-    closeSync(fd);
-    this.finish();
+    if (this.record !== null) await this.detachOrLog(this.record);
+    await this.tidyUp(fd);
   }
 
   /** Runs beside the mount: when the last serving thread has ended, whoever unmounted, tidies up. */
@@ -181,10 +182,19 @@ export class DeviceMount implements MountedFileSystem {
     if (this.record !== null && mountAt(this.dir, this.plan.procRoot)?.device === this.record.device) {
       // Every thread has ended, but not because of an unmount: don't leave a dead mount behind.
       this.plan.logger.error(`no thread serves ${this.dir} any more; unmounting it`);
-      await this.detach(this.record, 0).catch((error: unknown) => this.plan.logger.error(errorText(error)));
+      await this.detachOrLog(this.record);
     }
-    await this.endThreads();
+    await this.tidyUp(fd);
+  }
+
+  private async detachOrLog(record: MountRecord): Promise<void> {
+    await this.detach(record, 0).catch((error: unknown) => this.plan.logger.error(errorText(error)));
+  }
+
+  private async tidyUp(fd: number): Promise<void> {
+    await Promise.all(this.threads.map((thread) => thread.ended));
     await this.watchdog?.done();
+    process.removeListener("exit", this.atExit);
     closeSync(fd);
     this.finish();
   }
@@ -204,11 +214,6 @@ export class DeviceMount implements MountedFileSystem {
     const ended = Promise.all(this.threads.filter((thread) => thread.role === "serve").map((thread) => thread.ended));
     if (await within(ended, graceMs)) return;
     if (await abortConnection(record)) plan.logger.warn(`${this.dir} was still in use after ${graceMs} ms; aborted it`);
-  }
-
-  private async endThreads(): Promise<void> {
-    // A thread that failed while starting may not have reached the gate.
-    await Promise.all(this.threads.map((thread) => thread.ended));
   }
 }
 

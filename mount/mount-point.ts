@@ -1,5 +1,5 @@
 /** The mount point before, during and after: what may be mounted on, stale mounts, mount(8), umount(8), abort. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { MountError, errorCode, errorText } from "./errors.ts";
@@ -136,6 +136,22 @@ export async function unmountOnce(
 }
 
 const CONNECTIONS = "/sys/fs/fuse/connections";
+const LINGER_POLL_MS = 20;
+
+/**
+ * Waits for a detached mount's last user to leave.
+ * @returns false if the connection still lives after `graceMs`
+ */
+export async function waitForConnectionEnd(record: MountRecord, graceMs: number): Promise<boolean> {
+  await mountControl();
+  const connection = `${CONNECTIONS}/${connectionOf(record)}`;
+  const deadline = performance.now() + graceMs;
+  while (existsSync(connection)) {
+    if (performance.now() > deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, LINGER_POLL_MS));
+  }
+  return true;
+}
 
 /**
  * Ends a FUSE connection: every waiting client gets an error, every serving thread an end. Mounts the control file
@@ -161,4 +177,16 @@ async function mountControl(): Promise<void> {
   const result = await runProgram("mount", ["-t", "fusectl", "fusectl", CONNECTIONS]);
   if (result.status === 0) return;
   throw new MountError("ESYNTH_UNMOUNT_FAILED", `${CONNECTIONS} cannot be mounted to abort with: ${result.stderr}.`);
+}
+
+/**
+ * The last resort, when the process is already exiting and nothing asynchronous can run: detaches the mount, and aborts
+ * the connection if somebody still uses it. Threads that sit in read(2) on the device would otherwise hold up the exit
+ * for ever. What this cannot do is left to the watchdog.
+ */
+export function detachAtExit(dir: string, record: MountRecord, procRoot: string): void {
+  if (mountAt(dir, procRoot)?.device !== record.device) return;
+  spawnSync("umount", ["-l", "-i", "--", dir], { stdio: "ignore", timeout: 2000, killSignal: "SIGKILL" });
+  const connection = `${CONNECTIONS}/${connectionOf(record)}`;
+  if (existsSync(connection)) writeFileSync(`${connection}/abort`, "1");
 }

@@ -2,7 +2,7 @@
 import type { FileSystem } from "../../src/proc/vfs.ts";
 import { RealCallers } from "../caller.ts";
 import { MountError, errorText } from "../errors.ts";
-import { abortConnection, prepareMountPoint, unmountOnce } from "../mount-point.ts";
+import { abortConnection, prepareMountPoint, unmountOnce, waitForConnectionEnd } from "../mount-point.ts";
 import type { MountRecord } from "../mountinfo.ts";
 import { mountAt } from "../mountinfo.ts";
 import { NotifyRing } from "../notify.ts";
@@ -141,7 +141,7 @@ class NativeFileSystemMount implements MountedFileSystem {
     if ((await unmountOnce(dir, record, false, plan.procRoot)) !== "busy") return;
     plan.logger.info(`${dir} is in use; detached it`);
     await unmountOnce(dir, record, true, plan.procRoot);
-    await new Promise((resolve) => setTimeout(resolve, plan.graceMs));
+    if (await waitForConnectionEnd(record, plan.graceMs)) return;
     if (await abortConnection(record)) plan.logger.warn(`${dir} was still in use after ${plan.graceMs} ms; aborted it`);
   }
 }

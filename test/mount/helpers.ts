@@ -31,7 +31,7 @@ export function temporaryDirectory(): string {
 /** Removes a directory that must not be a mount any more. */
 export function removeDirectory(dir: string): void {
   if (mountAt(dir) !== null) execFileSync("umount", ["-l", dir]);
-  rmSync(dir, { recursive: true });
+  rmSync(dir, { recursive: true, force: true });
 }
 
 export interface ClientResult {
@@ -94,7 +94,7 @@ export interface TestMount {
 
 /** Mounts tree-fs in this process. */
 export async function mountTree(options: Partial<MountOptions> = {}): Promise<TestMount> {
-  const dir = temporaryDirectory();
+  const dir = options.dir ?? temporaryDirectory();
   const gate = createGate();
   const log: string[] = [];
   const note = (line: string): void => void log.push(line);

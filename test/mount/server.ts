@@ -1,7 +1,8 @@
 /**
- * A server process for tests and measurements: mounts tree-fs and obeys lines on standard input ("counts", "reset-grace",
- * "unmount"). Usage: server.ts DIR [OPTIONS-AS-JSON]
+ * A server process for tests and measurements: mounts tree-fs and obeys lines on standard input: "counts", "read NAME",
+ * "exit", "unmount". Usage: server.ts DIR [OPTIONS-AS-JSON]
  */
+import { execFile } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { MountOptions } from "../../mount/options.ts";
 import { mountFileSystem } from "../../mount/mount.ts";
@@ -25,6 +26,10 @@ const input = createInterface({ input: process.stdin });
 input.on("line", (line) => {
   if (line === "counts") console.log(`COUNTS ${JSON.stringify(mounted.stats())}`);
   if (line === "unmount") void mounted.unmount();
+  if (line === "exit") process.exit(3);
+  if (line.startsWith("read ")) {
+    execFile("cat", [`${mounted.dir}/${line.slice(5)}`], (_, text) => console.log(`DATA ${JSON.stringify(text)}`));
+  }
 });
 await mounted.closed;
 console.log("CLOSED");
