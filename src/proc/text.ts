@@ -5,20 +5,32 @@
  */
 const INT_MAX = 0x7fffffff;
 
-/** Decimal digits of a non-negative integer below 10^16. */
+/** Decimal digits of a non-negative integer below 10^17. */
 function decimalDigits(value: number): number {
-  let digits = 1;
-  let rest = value;
-  if (rest > INT_MAX) {
-    rest = Math.floor(rest / 1e8);
-    digits = 9;
-  }
-  let bound = 10;
-  while (rest >= bound) {
-    bound *= 10;
-    digits++;
-  }
+  if (value > INT_MAX) return 8 + smallDigits(Math.floor(value / 1e8));
+  return smallDigits(value | 0);
+}
+
+function smallDigits(value: number): number {
+  if (value < 10) return 1;
+  if (value < 100) return 2;
+  if (value < 1000) return 3;
+  if (value < 10000) return 4;
+  let digits = 5;
+  for (let bound = 100000; value >= bound && digits < 10; bound *= 10) digits++;
   return digits;
+}
+
+/** Writes six digits that end before `at`; @returns where they start. */
+function sixDigits(bytes: Uint8Array, at: number, value: number): number {
+  let rest = value;
+  let to = at;
+  for (let i = 0; i < 6; i++) {
+    const high = (rest / 10) | 0;
+    bytes[--to] = 48 + (rest - high * 10);
+    rest = high;
+  }
+  return to;
 }
 
 /** Hexadecimal digits of a 32-bit number. */
@@ -71,24 +83,26 @@ export class Text {
   /** Appends an integer in decimal (exact up to 2^53), padded on the left to `width`. */
   dec(value: number, width = 0, pad = 32): this {
     this.room(24 + width);
+    const bytes = this.bytes;
     let rest = value < 0 ? -value : value;
     const length = decimalDigits(rest) + (value < 0 ? 1 : 0);
-    for (let i = length; i < width; i++) this.bytes[this.length++] = pad;
-    let at = this.length + length;
+    let start = this.length;
+    for (let i = length; i < width; i++) bytes[start++] = pad;
+    let at = start + length;
     this.length = at;
     while (rest > INT_MAX) {
       const high = Math.floor(rest / 1e6);
-      at = this.sixDigits(at, (rest - high * 1e6) | 0);
+      at = sixDigits(bytes, at, (rest - high * 1e6) | 0);
       rest = high;
     }
     let small = rest | 0;
     while (small >= 10) {
       const high = (small / 10) | 0;
-      this.bytes[--at] = 48 + (small - high * 10);
+      bytes[--at] = 48 + (small - high * 10);
       small = high;
     }
-    this.bytes[--at] = 48 + small;
-    if (value < 0) this.bytes[--at] = 45;
+    bytes[--at] = 48 + small;
+    if (value < 0) bytes[--at] = 45;
     return this;
   }
 
@@ -128,17 +142,6 @@ export class Text {
   /** What has been written, as latin1; for tests and error texts. */
   toString(): string {
     return Buffer.from(this.bytes.buffer, 0, this.length).toString("latin1");
-  }
-
-  /** Writes six digits that end before `at`; @returns where they start. */
-  private sixDigits(at: number, value: number): number {
-    let rest = value;
-    for (let i = 0; i < 6; i++) {
-      const high = (rest / 10) | 0;
-      this.bytes[--at] = 48 + (rest - high * 10);
-      rest = high;
-    }
-    return at;
   }
 
   private room(more: number): void {
