@@ -1,8 +1,10 @@
 /** Who asks: the credentials that access checks look at. The transport supplies them; most checks need only the ids. */
 
 /** Capability numbers (linux/capability.h) that /proc asks for. */
+export const CAP_CHOWN = 0;
 export const CAP_DAC_OVERRIDE = 1;
 export const CAP_DAC_READ_SEARCH = 2;
+export const CAP_FOWNER = 3;
 export const CAP_KILL = 5;
 export const CAP_SETPCAP = 8;
 export const CAP_SYS_RAWIO = 17;

@@ -6,6 +6,7 @@ import { NSEC_PER_SEC, realtimeAtBoot } from "../time/clock.ts";
 import type { RequestContext } from "./context.ts";
 import type { Entry } from "./entries.ts";
 import { Scope } from "./entries.ts";
+import type { InodeHalves } from "./inode.ts";
 import { ROOT_INODE, processInode } from "./inode.ts";
 import { ROOT_ROW, encodeRow } from "./node-id.ts";
 import { HIDEPID_OFF, rootOwner, taskDumpOwner } from "./permission.ts";
@@ -74,7 +75,7 @@ function linkLength(c: RequestContext, entry: Entry & { kind: "link" }): number 
 }
 
 /** Inode number of the directory that an entry of the tables lies in, for "..". */
-export function fillParentInode(c: RequestContext, entry: Entry, out: Attr): void {
+export function fillParentInode(c: RequestContext, entry: Entry, out: InodeHalves): void {
   out.inoHi = 0;
   out.inoLo = ROOT_INODE;
   if (entry.parent !== null && entry.parent.number !== ROOT_ROW) {

@@ -82,6 +82,8 @@ export class RequestContext implements Context {
   readonly entries: Entries;
   /** For texts that are only looked at within one call: links, names. */
   readonly text = new Text(4096);
+  /** Inode number of the directory entry in progress. */
+  readonly inode = { inoHi: 0, inoLo: 0 };
   task: Ptr = NULL;
   tid = 0;
   generation = 0;

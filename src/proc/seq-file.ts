@@ -13,6 +13,7 @@
  */
 import { OPEN_FILE } from "../kernel/open-file.ts";
 import { BYTES_MAX, bytesCopy, bytesPut } from "../shm/bytes.ts";
+import { ArenaFullError } from "../shm/slab.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
@@ -42,11 +43,14 @@ export class SeqReader {
     const { t } = c.k;
     const locked = mutexLockKillable(t, c.file + OPEN_FILE.lock, LockClass.openFile);
     if (locked !== 0) return locked;
-    this.load(c);
-    const result = this.readLocked(c, ops, offset, dest);
-    if (result !== WOULD_WAIT) this.save(c);
-    mutexUnlock(t, c.file + OPEN_FILE.lock, LockClass.openFile);
-    return result;
+    try {
+      this.load(c);
+      const result = this.readLocked(c, ops, offset, dest);
+      if (result !== WOULD_WAIT) this.save(c);
+      return result;
+    } finally {
+      mutexUnlock(t, c.file + OPEN_FILE.lock, LockClass.openFile);
+    }
   }
 
   private readLocked(c: Context, ops: SeqOperations, offset: number, dest: Uint8Array): number {
@@ -193,14 +197,20 @@ export class SeqReader {
     bytesPut(m, c.k.slab, this.oldBuffer);
   }
 
-  /** Puts what is left of `text` into the byte heap; a rest too long for it is formatted again at the next read. */
+  /** Puts what is left of `text` into the byte heap; what has no room there is formatted again at the next read. */
   private keepRest(c: Context): void {
-    if (this.count > BYTES_MAX) {
-      this.restart(0);
-      return;
-    }
-    this.buffer = c.k.bytes(this.text.bytes.subarray(this.from, this.from + this.count));
-    this.from = 0;
+    this.buffer = this.count > BYTES_MAX ? NULL : heapBytes(c, this.text.bytes, this.from, this.count);
+    if (this.buffer === NULL) this.restart(0);
+    else this.from = 0;
+  }
+}
+
+function heapBytes(c: Context, bytes: Uint8Array, from: number, count: number): Ptr {
+  try {
+    return c.k.bytes(bytes.subarray(from, from + count));
+  } catch (error) {
+    if (error instanceof ArenaFullError) return NULL;
+    throw error;
   }
 }
 
