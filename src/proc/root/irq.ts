@@ -145,27 +145,30 @@ function cpuHeader(indent: number, cpus: number, out: Text): void {
   out.byte(10);
 }
 
-const LABEL_WIDTH = 3;
-
-export function formatIrqHeader(cpus: number, out: Text): void {
-  cpuHeader(LABEL_WIDTH + 8, cpus, out);
+/** Digits of the largest interrupt number, three at least: the width of the first column. */
+export function labelWidth(cpus: number): number {
+  return Math.max(3, String(numberOfIrqs(cpus)).length);
 }
 
-/** @param counts one per CPU */
-export function formatIrqLine(line: IrqLine, counts: readonly number[], out: Text): void {
-  out.str(line.label.padStart(LABEL_WIDTH)).byte(58);
+export function formatIrqHeader(width: number, cpus: number, out: Text): void {
+  cpuHeader(width + 8, cpus, out);
+}
+
+/** @param width of the first column; @param counts one per CPU */
+export function formatIrqLine(width: number, line: IrqLine, counts: readonly number[], out: Text): void {
+  out.str(line.label.padStart(width)).byte(58);
   for (const count of counts) out.byte(32).dec(count, 10);
   if (line.chip === "") {
     out.str("   ").str(line.name).byte(10);
     return;
   }
-  out.byte(32).str(line.chip.padStart(8)).byte(32).dec(line.hardware, LABEL_WIDTH);
+  out.byte(32).str(line.chip.padStart(8)).byte(32).dec(line.hardware, width);
   out.byte(45).str(line.trigger.padEnd(8)).str("  ").str(line.name).byte(10);
 }
 
 /** A counter of the whole machine. */
-export function formatIrqError(label: string, count: number, out: Text): void {
-  out.str(label).str(": ").dec(count, 10).byte(10);
+export function formatIrqError(width: number, label: string, count: number, out: Text): void {
+  out.str(label.padStart(width)).str(": ").dec(count, 10).byte(10);
 }
 
 function showLine(c: Context, line: IrqLine, out: Text): void {
@@ -173,7 +176,7 @@ function showLine(c: Context, line: IrqLine, out: Text): void {
   const raised = readCounter64(c.k, HOST.interrupts);
   const counts: number[] = [];
   for (let cpu = 0; cpu < cpus; cpu++) counts.push(irqCount(line, cpu, cpus, raised));
-  formatIrqLine(line, counts, out);
+  formatIrqLine(labelWidth(cpus), line, counts, out);
 }
 
 /** Records of /proc/interrupts: the header, one line a source, the machine's own counters. */
@@ -186,11 +189,11 @@ export function interruptRecords(host: HostView): {
   return {
     count: () => count,
     show: (c, index, out) => {
-      if (index === 0) return formatIrqHeader(c.k.config.cpus, out);
+      if (index === 0) return formatIrqHeader(labelWidth(c.k.config.cpus), c.k.config.cpus, out);
       const line = index - 1;
       if (line < lines.length) return showLine(c, lines[line]!, out);
       const error = line - lines.length;
-      if (error < ERRORS.length) return formatIrqError(ERRORS[error]!, 0, out);
+      if (error < ERRORS.length) return formatIrqError(labelWidth(c.k.config.cpus), ERRORS[error]!, 0, out);
       return showLine(c, POSTED[error - ERRORS.length]!, out);
     },
   };
