@@ -101,8 +101,9 @@ export class Text {
       bytes[--at] = 48 + (small - high * 10);
       small = high;
     }
-    bytes[--at] = 48 + small;
-    if (value < 0) bytes[--at] = 45;
+    at--;
+    bytes[at] = 48 + small;
+    if (value < 0) bytes[at - 1] = 45;
     return this;
   }
 
@@ -141,7 +142,9 @@ export class Text {
 
   /** What has been written, as latin1; for tests and error texts. */
   toString(): string {
-    return Buffer.from(this.bytes.buffer, 0, this.length).toString("latin1");
+    let text = "";
+    for (let i = 0; i < this.length; i++) text += String.fromCharCode(this.bytes[i] as number);
+    return text;
   }
 
   private room(more: number): void {
