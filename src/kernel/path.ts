@@ -19,10 +19,14 @@ export interface PathSpec {
   readonly mode?: number;
   readonly size?: number;
   readonly deleted?: boolean;
+  /** Its pages are shared memory; by its name if absent. */
+  readonly shmem?: boolean;
 }
 
 const DEFAULT_MAJOR = 254;
 const S_IFREG_0644 = 0o100644;
+/** tmpfs by convention, memfd_create(2), System V segments, shared anonymous memory. */
+const SHMEM_NAME = /^(\/dev\/shm\/|\/memfd:|\/SYSV|\/dev\/zero$)/;
 
 /** A new PATH with one reference. */
 export function pathNew(k: Kernel, spec: PathSpec): Ptr {
@@ -35,6 +39,7 @@ export function pathNew(k: Kernel, spec: PathSpec): Ptr {
   m.plainStore64(path + PATH.size, spec.size ?? 0);
   m.plainStore(path + PATH.deleted, spec.deleted === true ? 1 : 0);
   m.plainStore(path + PATH.name, k.bytes(latin1Bytes(spec.name)));
+  m.plainStore(path + PATH.shmem, (spec.shmem ?? SHMEM_NAME.test(spec.name)) ? 1 : 0);
   return path;
 }
 
@@ -52,6 +57,9 @@ export function pathGet(k: Kernel, path: Ptr): Ptr {
 /** Drops a reference; NULL is allowed. */
 export function pathPut(k: Kernel, path: Ptr): void {
   if (path === 0 || !refcountDecAndTest(k.m, path + PATH.usage)) return;
+  // Nobody can read the file any more: its pages leave the page cache.
+  const cached = k.m.load(path + PATH.cachedPages);
+  if (cached !== 0) k.m.add(k.m.load(path + PATH.shmem) !== 0 ? HOST.shmemPages : HOST.filePages, -cached);
   bytesPut(k.m, k.slab, k.m.load(path + PATH.name));
   k.slab.freeRcu(path);
 }

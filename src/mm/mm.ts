@@ -1,0 +1,177 @@
+/**
+ * Address spaces: life, references, and copying by fork (kernel/fork.c, mm/mmap.c).
+ *
+ * mm_users counts who uses the mappings (threads, readers that pin them): with the last one they go. mm_count counts
+ * references to the struct itself: one for all users together, one for each open file of /proc; the struct goes a grace
+ * period after the last.
+ */
+import { Cache } from "../kernel/caches.ts";
+import { SUID_DUMP_USER } from "../kernel/flags.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { MM, VMA } from "../kernel/layout.ts";
+import { pathGet, pathPut } from "../kernel/path.ts";
+import { bytesGet, bytesPut } from "../shm/bytes.ts";
+import type { Ptr } from "../sync/atomics.ts";
+import { NULL } from "../sync/atomics.ts";
+import { refcountDecAndTest, refcountInc, refcountIncNotZero } from "../sync/refcount.ts";
+import { VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_WIPEONFORK } from "./flags.ts";
+import { mmapWriteLock, mmapWriteUnlock, vmaMarkAttached, vmaMarkDetached, vmaStartWrite } from "./lock.ts";
+import { VmaIter, treeBuild, treeDestroy, vmaIterInit, vmaNext } from "./vma-tree.ts";
+import { Tally, specOf, tallyApply, tallyVma, vmaEnd, vmaFree, vmaNew, vmaStart } from "./vma.ts";
+
+/** A new, empty address space with one user (mm_alloc). */
+export function mmAlloc(k: Kernel): Ptr {
+  const { m } = k;
+  const mm = k.slab.alloc(Cache.mm);
+  m.plainStore(mm + MM.mmUsers, 1);
+  m.plainStore(mm + MM.mmCount, 1);
+  m.plainStore(mm + MM.dumpable, SUID_DUMP_USER);
+  return mm;
+}
+
+/** A further user. @pre the caller has one (mmget) */
+export function mmget(k: Kernel, mm: Ptr): void {
+  refcountInc(k.m, mm + MM.mmUsers);
+}
+
+/** A further user, unless the mappings are gone already (mmget_not_zero). @pre RCU, or a reference to the struct */
+export function mmgetNotZero(k: Kernel, mm: Ptr): boolean {
+  return refcountIncNotZero(k.m, mm + MM.mmUsers);
+}
+
+/** Drops a user; the last one takes the mappings along (mmput). The caller holds no lock of this mm. */
+export function mmput(k: Kernel, mm: Ptr): void {
+  if (!refcountDecAndTest(k.m, mm + MM.mmUsers)) return;
+  exitMmap(k, mm);
+  dropFile(k, mm, MM.exeFile);
+  dropBytes(k, mm, MM.argv);
+  dropBytes(k, mm, MM.envp);
+  mmdrop(k, mm);
+}
+
+/** A further reference to the struct. @pre the caller has one, or is a user (mmgrab) */
+export function mmgrab(k: Kernel, mm: Ptr): void {
+  refcountInc(k.m, mm + MM.mmCount);
+}
+
+/** Drops a reference to the struct (mmdrop). */
+export function mmdrop(k: Kernel, mm: Ptr): void {
+  if (!refcountDecAndTest(k.m, mm + MM.mmCount)) return;
+  dropBytes(k, mm, MM.auxv);
+  k.slab.freeRcu(mm);
+}
+
+function dropBytes(k: Kernel, mm: Ptr, field: number): void {
+  bytesPut(k.m, k.slab, k.m.exchange(mm + field, NULL));
+}
+
+function dropFile(k: Kernel, mm: Ptr, field: number): void {
+  pathPut(k, k.m.exchange(mm + field, NULL));
+}
+
+/** Takes all mappings away (exit_mmap). @pre no user is left, so nobody walks the tree */
+function exitMmap(k: Kernel, mm: Ptr): void {
+  const vmas = allVmas(k, mm);
+  const tally = new Tally();
+  mmapWriteLock(k, mm);
+  treeDestroy(k, mm);
+  for (let i = 0; i < vmas.length; i++) {
+    const vma = vmas[i] as Ptr;
+    // Somebody may be about to find out that this VMA, found in an older life of it, is not his.
+    vmaStartWrite(k, mm, vma);
+    vmaMarkDetached(k, vma);
+    tallyVma(k.m, tally, vma, -1);
+    vmaFree(k, vma);
+  }
+  k.m.store(mm + MM.mapCount, 0);
+  tallyApply(k, mm, tally);
+  mmapWriteUnlock(k, mm);
+}
+
+/** The VMAs in order. @pre mmap_lock, or no other user */
+export function allVmas(k: Kernel, mm: Ptr): Ptr[] {
+  const iter = new VmaIter();
+  const vmas: Ptr[] = [];
+  vmaIterInit(iter, 0);
+  for (let vma = vmaNext(k, mm, iter); vma !== NULL; vma = vmaNext(k, mm, iter)) vmas.push(vma);
+  return vmas;
+}
+
+/** Fields of an address space that fork copies as they are. */
+const COPIED = [MM.flags, MM.dumpable, MM.execUid, MM.execEuid, MM.execGid, MM.execEgid, MM.lastAnonVma] as const;
+const COPIED_64 = [
+  MM.startCode,
+  MM.endCode,
+  MM.startData,
+  MM.endData,
+  MM.startBrk,
+  MM.brk,
+  MM.startStack,
+  MM.argStart,
+  MM.argEnd,
+  MM.envStart,
+  MM.envEnd,
+  MM.mmapBase,
+  MM.vdso,
+  MM.phdr,
+  MM.entry,
+  MM.interpBase,
+  MM.platform,
+] as const;
+
+/**
+ * A copy of an address space, with one user (dup_mm). Locked memory is not locked in the copy; what was marked with
+ * MADV_DONTFORK is missing in it. Resident anonymous pages count as copied at once, pages of files not: the copy faults
+ * them in when it touches them.
+ */
+export function dupMm(k: Kernel, mm: Ptr): Ptr {
+  const { m } = k;
+  const copy = mmAlloc(k);
+  mmapWriteLock(k, mm);
+  for (const field of COPIED) m.plainStore(copy + field, m.load(mm + field));
+  for (const field of COPIED_64) m.plainStore64(copy + field, m.load64(mm + field));
+  m.plainStore(copy + MM.argv, bytesGet(m, m.load(mm + MM.argv)));
+  m.plainStore(copy + MM.envp, bytesGet(m, m.load(mm + MM.envp)));
+  m.plainStore(copy + MM.auxv, bytesGet(m, m.load(mm + MM.auxv)));
+  m.plainStore(copy + MM.exeFile, pathGet(k, m.load(mm + MM.exeFile)));
+  dupMmap(k, mm, copy);
+  mmapWriteUnlock(k, mm);
+  return copy;
+}
+
+/** Copies the mappings (dup_mmap). Each is write-locked meanwhile, as page faults would change it. */
+function dupMmap(k: Kernel, mm: Ptr, copy: Ptr): void {
+  const { m } = k;
+  const tally = new Tally();
+  const entries: number[] = [];
+  const iter = new VmaIter();
+  vmaIterInit(iter, 0);
+  for (let vma = vmaNext(k, mm, iter); vma !== NULL; vma = vmaNext(k, mm, iter)) {
+    vmaStartWrite(k, mm, vma);
+    if ((m.load(vma + VMA.vmFlags) & VM_DONTCOPY) !== 0) continue;
+    const child = dupVma(k, vma, copy);
+    tallyVma(m, tally, child, 1);
+    entries.push(iter.start, iter.end, child);
+  }
+  treeBuild(k, copy, entries);
+  m.plainStore(copy + MM.mapCount, entries.length / 3);
+  tallyApply(k, copy, tally);
+}
+
+function dupVma(k: Kernel, vma: Ptr, copy: Ptr): Ptr {
+  const { m } = k;
+  const start = vmaStart(m, vma);
+  const spec = specOf(m, vma, start);
+  spec.flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
+  const wiped = (spec.flags & VM_WIPEONFORK) !== 0;
+  const faulted = spec.anonVma !== 0 && !wiped;
+  spec.anonVma = faulted ? -(m.add(copy + MM.lastAnonVma, 1) + 1) : 0;
+  const child = vmaNew(k, copy, start, vmaEnd(m, vma), spec);
+  if (faulted) {
+    m.store(child + VMA.nrAnon, m.load(vma + VMA.nrAnon));
+    m.store(child + VMA.nrFile, m.load(vma + VMA.nrFile));
+    m.store(child + VMA.nrSwap, m.load(vma + VMA.nrSwap));
+  }
+  vmaMarkAttached(k, child);
+  return child;
+}
