@@ -57,6 +57,11 @@ function removeOldChunks(outputFiles) {
   }
 }
 
+/** Removes everything built before, for a package that holds nothing else. */
+function clean() {
+  rmSync(dist, { recursive: true, force: true });
+}
+
 /** Builds; throws esbuild's error, whose message names file and line. */
 export async function build() {
   const esbuild = await import("esbuild");
@@ -83,6 +88,9 @@ export async function build() {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   try {
+    if (process.argv.includes("--clean")) {
+      clean();
+    }
     await build();
   } catch (error) {
     process.stderr.write(`${error.message}\n`);
