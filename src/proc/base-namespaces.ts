@@ -1,7 +1,7 @@
 /** /proc/<pid>/{uid_map,gid_map,projid_map,setgroups,timens_offsets,limits,arch_status,ksm_*}. */
 import { EACCES, EINVAL, EPERM } from "../kernel/errno.ts";
 import { PF_KTHREAD } from "../kernel/flags.ts";
-import { RLIM_NLIMITS, TASK } from "../kernel/layout.ts";
+import { PAGE_SIZE, RLIM_NLIMITS, TASK } from "../kernel/layout.ts";
 import { rlimit } from "../kernel/limits.ts";
 import { OPEN_FILE } from "../kernel/open-file.ts";
 import { CAP_SYS_ADMIN } from "../kernel/subject.ts";
@@ -57,6 +57,7 @@ export function showTimensOffsets(c: Context, out: Text): number {
 
 /** Offsets of a time namespace that has processes can't change: -EACCES for well-formed lines, else -EINVAL. */
 export function writeTimensOffsets(_c: Context, offset: number, data: Uint8Array): number {
+  if (data.length >= PAGE_SIZE) return -EINVAL;
   const lines = String.fromCharCode(...data)
     .trimEnd()
     .split("\n");
