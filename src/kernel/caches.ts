@@ -26,7 +26,7 @@ export const Cache = {
 export const FIRST_BYTES_CACHE = 24;
 
 /** Slots of the descriptor tables there can be. */
-export const FDTABLE_SIZES = [8, 32, 128, 512, 2048, 8192, 32768, 65536] as const;
+export const FDTABLE_SIZES = [8, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536] as const;
 
 /** Cache of the smallest descriptor table; the others follow. */
 export const FIRST_FDTABLE_CACHE = FIRST_BYTES_CACHE + BYTE_CLASSES.length;

@@ -134,6 +134,18 @@ export function installFdAt(k: Kernel, files: Ptr, fd: number, file: Ptr, closeO
   return result;
 }
 
+/** Makes a table as large as one for `slots` descriptors, or the largest there is (expand_files). */
+export function reserveFds(k: Kernel, files: Ptr, slots: number): void {
+  const { t, m } = k;
+  const size = sizeClass(slots);
+  const wanted = size < 0 ? FDTABLE_SIZES.length - 1 : size;
+  spinLock(t, files + FILES.fileLock, LockClass.files);
+  if (m.load(m.load(files + FILES.fdt) + FDTABLE.maxFds) < (FDTABLE_SIZES[wanted] as number)) {
+    growTable(k, files, wanted);
+  }
+  spinUnlock(t, files + FILES.fileLock, LockClass.files);
+}
+
 /** Closes a descriptor (close_fd). @returns 0 or -EBADF */
 export function closeFd(k: Kernel, files: Ptr, fd: number): number {
   const { t, m } = k;
