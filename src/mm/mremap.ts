@@ -63,7 +63,7 @@ export function mremap(
   const result = mmapWriteLockKillable(k, mm);
   if (result !== WAIT_OK) return result;
   let moved: number;
-  let locked = false;
+  let locked: boolean;
   try {
     moved = remapLocked(k, mm, address, pageAlign(oldLength), pageAlign(newLength), flags, newAddress);
     locked = moved >= 0 && (k.m.load(findVma(k, mm, moved) + VMA.vmFlags) & VM_LOCKED) !== 0;
@@ -106,7 +106,7 @@ function remapLocked(
   if (!elsewhere && growInPlace(k, mm, vma, address + oldLength, newLength - oldLength)) return address;
   if ((flags & MREMAP_MAYMOVE) === 0) return -ENOMEM;
   if (m.load(mm + MM.mapCount) >= MAX_MAP_COUNT - 3) return -ENOMEM;
-  return move(k, mm, vma, address, Math.min(oldLength, newLength), oldLength, newLength, flags, newAddress);
+  return move(k, mm, address, Math.min(oldLength, newLength), oldLength, newLength, flags, newAddress);
 }
 
 function shrinkInPlace(k: Kernel, mm: Ptr, address: number, oldLength: number, newLength: number): number {
@@ -135,7 +135,6 @@ function growInPlace(k: Kernel, mm: Ptr, vma: Ptr, end: number, more: number): b
 function move(
   k: Kernel,
   mm: Ptr,
-  found: Ptr,
   address: number,
   kept: number,
   oldLength: number,
@@ -150,7 +149,7 @@ function move(
     const cleared = munmapLocked(k, mm, target, newLength);
     if (cleared < 0) return cleared;
   }
-  const vma = cutOut(k, mm, found, address, address + kept);
+  const vma = cutOut(k, mm, findVma(k, mm, address), address, address + kept);
   if (vma < 0) return vma;
   const spec = specOf(m, vma, address);
   spec.start = target;
@@ -161,7 +160,8 @@ function move(
   vmaStartWrite(k, mm, place);
   vmaStartWrite(k, mm, vma);
   if (m.load(place + VMA.anonVma) === 0) m.store(place + VMA.anonVma, spec.anonVma);
-  moveResident(m, vma, place, kept / PAGE_SIZE, vmaPages(m, vma));
+  // A mapping that was never faulted in may have merged with its own copy right below.
+  if (place !== vma) moveResident(m, vma, place, kept / PAGE_SIZE, vmaPages(m, vma));
   tallyApply(k, mm, tally);
   if ((flags & MREMAP_DONTUNMAP) === 0) munmapLocked(k, mm, address, oldLength);
   return target;
