@@ -67,14 +67,23 @@ export function synthprocRow(files: SynthprocFiles): DirRow {
     rows: [
       transactionRow(ctl, control.help),
       ...(files.transactions ?? []).map((transaction) => transactionRow(transaction, "")),
-      { type: "one", name: "stats", mode: 0o444, doc: "which way reads were served, and what the arena holds", show: showCounters },
+      {
+        type: "one",
+        name: "stats",
+        mode: 0o444,
+        doc: "which way reads were served, and what the arena holds",
+        show: showCounters,
+      },
       textRow("scenario", "the scenario that runs", files.scenario),
       textRow("version", "version of synthproc", `${files.version}\n`),
     ],
   };
 }
 
-const DENIED: ControlResult = { errno: EPERM, text: "only uid 0 or a caller with CAP_SYS_ADMIN may control the simulation" };
+const DENIED: ControlResult = {
+  errno: EPERM,
+  text: "only uid 0 or a caller with CAP_SYS_ADMIN may control the simulation",
+};
 
 function mayControl(subject: Subject): boolean {
   return subject.uid === 0 || subject.capable(CAP_SYS_ADMIN);

@@ -5,7 +5,18 @@
 import { FIRST_STATIC_INODE, MAX_PROCESS_ROWS, ROOT_INODE } from "./inode.ts";
 import { MAX_ROWS, ROOT_ROW } from "./node-id.ts";
 import { S_IFDIR, S_IFLNK, S_IFREG, pidPermission } from "./permission.ts";
-import type { Context, DirRow, DynamicDirRow, LinkRow, OneRow, RawRow, Row, SeqOperations, SeqRow, SmallRow } from "./row.ts";
+import type {
+  Context,
+  DirRow,
+  DynamicDirRow,
+  LinkRow,
+  OneRow,
+  RawRow,
+  Row,
+  SeqOperations,
+  SeqRow,
+  SmallRow,
+} from "./row.ts";
 import { SEQ_SKIP } from "./row.ts";
 import { ESRCH } from "../kernel/errno.ts";
 import { NULL } from "../sync/atomics.ts";

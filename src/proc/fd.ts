@@ -84,7 +84,14 @@ export const FD_LINK: LinkRow = {
 type Fill = (c: RequestContext, out: Attr) => number;
 
 /** proc_readfd_common; one entry for each open descriptor. */
-function iterate(c: RequestContext, offset: number, plus: Attr | null, sink: DirSink, fill: Fill, type: number): number {
+function iterate(
+  c: RequestContext,
+  offset: number,
+  plus: Attr | null,
+  sink: DirSink,
+  fill: Fill,
+  type: number,
+): number {
   const { k, task } = c;
   let fd = nextFd(k, task, offset - FIRST);
   while (fd >= 0) {

@@ -20,7 +20,8 @@ export function lookupIn(
 ): number {
   if (directory.kind === "dynamic") return directory.row.directory.lookup(c, name, out);
   const entry = directory.byName.get(name);
-  if (entry === undefined) return directory === c.entries.root ? lookupPid(c, name, out) : lookupHidden(c, directory, name, out);
+  if (entry === undefined)
+    return directory === c.entries.root ? lookupPid(c, name, out) : lookupHidden(c, directory, name, out);
   if (directory.row.unreadable !== undefined && directory.row.unreadable(c) !== 0) return -ENOENT;
   fillEntry(c, entry, out);
   return 0;

@@ -6,7 +6,21 @@
  * given out again, answers -ESTALE there: the kernel then looks the path up anew, and the client gets a clean ENOENT, or
  * the new process. Requests that come through an open file answer what the file held open would (-ESRCH for most).
  */
-import { EACCES, EBADF, EINVAL, EIO, EISDIR, ENOENT, ENOMEM, ENOTDIR, ENOTTY, ENXIO, EPERM, ESRCH, ESTALE } from "../kernel/errno.ts";
+import {
+  EACCES,
+  EBADF,
+  EINVAL,
+  EIO,
+  EISDIR,
+  ENOENT,
+  ENOMEM,
+  ENOTDIR,
+  ENOTTY,
+  ENXIO,
+  EPERM,
+  ESRCH,
+  ESTALE,
+} from "../kernel/errno.ts";
 import { PTRACE_MODE_READ_FSCREDS } from "../kernel/flags.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { ptraceMayAccess } from "../kernel/ptrace.ts";
@@ -146,7 +160,15 @@ export class ProcFs implements FileSystem {
     return this.walker.end(this.openDirectory(hi, lo, out));
   }
 
-  readdir(hi: number, lo: number, handle: number, offset: number, plus: boolean, caller: Caller, sink: DirSink): number {
+  readdir(
+    hi: number,
+    lo: number,
+    handle: number,
+    offset: number,
+    plus: boolean,
+    caller: Caller,
+    sink: DirSink,
+  ): number {
     const { c, walker } = this;
     walker.begin(caller);
     const entry = isOpenFile(c, handle, hi, lo) ? walker.byHandle(hi, lo) : null;
@@ -261,7 +283,8 @@ export class ProcFs implements FileSystem {
       ownTarget(c, node.index, text);
     } else {
       if (entry === null || entry.kind !== "link") return -EINVAL;
-      if (entry.scope !== Scope.root && !ptraceMayAccess(c.k, c.task, PTRACE_MODE_READ_FSCREDS, c.subject)) return -EACCES;
+      if (entry.scope !== Scope.root && !ptraceMayAccess(c.k, c.task, PTRACE_MODE_READ_FSCREDS, c.subject))
+        return -EACCES;
       const result = entry.row.target(c, text);
       if (result !== 0) return result;
     }

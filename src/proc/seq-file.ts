@@ -61,7 +61,8 @@ export class SeqReader {
       this.readPos = offset;
     }
     let copied = this.count === 0 ? 0 : this.copy(c, dest, 0);
-    if (this.count === 0) {
+    // The kernel prepares a further record even if nothing more is wanted; nobody can tell.
+    if (this.count === 0 && (copied === 0 || copied < dest.length)) {
       const result = this.fill(c, ops, dest.length - copied);
       if (result === WOULD_WAIT || (result < 0 && copied === 0)) return result;
       if (result > 0) copied += this.copy(c, dest, copied);

@@ -8,7 +8,14 @@ import type { RequestContext } from "./context.ts";
 import type { Entry } from "./entries.ts";
 import { Scope } from "./entries.ts";
 import { NodeId, Tag, decodeNode } from "./node-id.ts";
-import { HIDEPID_OFF, genericPermission, pidPermission, rootOwner, strictPermission, taskDumpOwner } from "./permission.ts";
+import {
+  HIDEPID_OFF,
+  genericPermission,
+  pidPermission,
+  rootOwner,
+  strictPermission,
+  taskDumpOwner,
+} from "./permission.ts";
 import { ANY_GENERATION, taskOf, walkToTask } from "./revalidate.ts";
 import { isOwn } from "./self.ts";
 import type { Caller } from "./vfs.ts";
