@@ -14,7 +14,7 @@ const dist = join(root, "dist");
 const DAY_MS = 86_400_000;
 
 function entryPoints() {
-  const wanted = /^(cli|index|worker|watchdog|file-system|.*-thread)\.ts$/;
+  const wanted = /^(cli|index|worker|file-system|(?!spawn-).*-thread)\.ts$/;
   return readdirSync(join(root, "mount"))
     .filter((name) => wanted.test(name))
     .map((name) => join(root, "mount", name));
