@@ -1,5 +1,5 @@
 /**
- * Files that read an address space itself: cmdline, environ, mem, clear_refs, coredump_filter (fs/proc/base.c), and the
+ * Files that read an address space itself: cmdline, environ, auxv, mem, clear_refs, coredump_filter (fs/proc/base.c), and the
  * open checks of all that keep one open (proc_mem_open).
  */
 import { EINVAL, EIO, ESRCH } from "../kernel/errno.ts";
@@ -7,6 +7,7 @@ import { PTRACE_MODE_ATTACH_FSCREDS, PTRACE_MODE_READ_FSCREDS } from "../kernel/
 import { MM, TASK } from "../kernel/layout.ts";
 import { mmAccess } from "../kernel/mm-access.ts";
 import { OPEN_FILE } from "../kernel/open-file.ts";
+import { auxvLength, auxvRead } from "../mm/auxv.ts";
 import { mmdrop, mmgrab, mmput } from "../mm/mm.ts";
 import { bytesCopy, bytesLength, BYTES } from "../shm/bytes.ts";
 import type { Memory, Ptr } from "../sync/atomics.ts";
@@ -73,6 +74,20 @@ function copyFrom(m: Memory, bytes: Ptr, offset: number, dest: Uint8Array): numb
 export function readEnviron(c: Context, offset: number, dest: Uint8Array): number {
   const mm = usedMm(c);
   return mm === NULL ? 0 : copyFrom(c.k.m, c.k.m.load(mm + MM.envp), offset, dest);
+}
+
+/** Reads /proc/<pid>/auxv of the mm that was opened, also when its mappings are gone (auxv_read). */
+export function readAuxv(c: Context, offset: number, dest: Uint8Array): number {
+  const mm = c.k.m.load(c.file + OPEN_FILE.mm);
+  if (mm === NULL) return 0;
+  const { scratch } = c;
+  const room = auxvLength(c.k, mm);
+  if (scratch.auxv.length < room) scratch.auxv = new Uint8Array(room);
+  const length = auxvRead(c.k, mm, scratch.auxv);
+  const copied = Math.min(length - offset, dest.length);
+  if (copied <= 0) return 0;
+  dest.set(scratch.auxv.subarray(offset, offset + copied));
+  return copied;
 }
 
 /**

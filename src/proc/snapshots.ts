@@ -227,6 +227,7 @@ export class Scratch {
   readonly status = new StatusSnapshot();
   readonly limits = new LimitsSnapshot();
   readonly sched = new SchedSnapshot();
+  auxv = new Uint8Array(512);
   readonly fdinfo = new FdinfoSnapshot();
   readonly registers = new RegistersSnapshot();
   readonly comm = new Comm();
