@@ -80,7 +80,7 @@ function wholeDisks(host: HostView): string[] {
 
 const ARCHITECTURE: readonly IrqLine[] = [
   own("NMI", "Non-maskable interrupts", 0),
-  own("LOC", "Local timer interrupts", 520000),
+  own("LOC", "Local timer interrupts", 470000),
   own("SPU", "Spurious interrupts", 0),
   own("PMI", "Performance monitoring interrupts", 0),
   own("IWI", "IRQ work interrupts", 40),
