@@ -239,7 +239,7 @@ export function drainNotifications(ring: NotifyRing, port: NotifyPort): void {
   const encoder = new NotificationEncoder();
   let complained = false;
   while (!port.stopped()) {
-    let length = 0;
+    let length: number;
     if (ring.takeOverflow()) {
       if (port.kernelMinor() < abi.FUSE_MINOR_EPOCH) continue;
       length = encoder.epoch();

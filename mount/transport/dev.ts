@@ -1,7 +1,7 @@
 /**
  * The direct transport: /dev/fuse, read and written by threads of this process, without native code.
  */
-import { closeSync, existsSync, openSync, readSync, writeSync } from "node:fs";
+import { existsSync, openSync } from "node:fs";
 import { EINTR, EIO, ENOMEM } from "../../src/kernel/errno.ts";
 import { WOULD_WAIT } from "../../src/proc/vfs.ts";
 import * as abi from "../abi.ts";
@@ -11,6 +11,8 @@ import { OLD_KERNEL_ENTRY_VALID } from "../notify.ts";
 import type { ParkingLot } from "../parking.ts";
 import { NO_REPLY } from "../session.ts";
 import type { Session } from "../session.ts";
+import type { RawIo } from "./raw-io.ts";
+import { rawIo } from "./raw-io.ts";
 import type { Recorder } from "./recording.ts";
 import { ANSWER, REQUEST } from "./recording.ts";
 
@@ -42,49 +44,30 @@ export type ServeEnd = "unmounted" | "aborted" | "cancelled";
 
 /** One thread's end of the device. */
 export class FuseDevice {
-  private readonly fd: number;
+  private readonly io: RawIo;
   private readonly recorder: Recorder | null;
-  /** The code of the last system error. */
-  private code = "";
 
   constructor(fd: number, recorder: Recorder | null = null) {
-    this.fd = fd;
+    this.io = rawIo(fd);
     this.recorder = recorder;
   }
 
   /** Blocks for a message. @returns its length, or 0 with the error in `lastError()` */
   receive(into: Uint8Array): number {
-    try {
-      const length = readSync(this.fd, into, 0, abi.REQUEST_BUFFER_SIZE, null);
-      if (this.recorder !== null) this.recorder.record(REQUEST, into, length);
-      return length;
-    } catch (error) {
-      this.code = errorCode(error);
-      if (this.code === "") throw error;
-      return 0;
-    }
+    const length = this.io.read(into, abi.REQUEST_BUFFER_SIZE);
+    if (this.recorder !== null && length > 0) this.recorder.record(REQUEST, into, length);
+    return length;
   }
 
   /** Sends one whole message. @returns 0, or the negated errno with its name in `lastError()` */
   send(bytes: Uint8Array, length: number): number {
-    try {
-      writeSync(this.fd, bytes, 0, length, null);
-      if (this.recorder !== null) this.recorder.record(ANSWER, bytes, length);
-      return 0;
-    } catch (error) {
-      this.code = errorCode(error);
-      if (this.code === "") throw error;
-      return (error as { errno?: number }).errno ?? -EIO;
-    }
+    const result = this.io.write(bytes, length);
+    if (this.recorder !== null && result === 0) this.recorder.record(ANSWER, bytes, length);
+    return result;
   }
 
   lastError(): string {
-    return this.code;
-  }
-
-  close(): void {
-    this.recorder?.close();
-    closeSync(this.fd);
+    return this.io.code;
   }
 }
 

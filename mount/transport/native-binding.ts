@@ -57,7 +57,8 @@ function packageRoot(require: NodeJS.Require): string {
   try {
     return dirname(require.resolve("fuse-native/package.json"));
   } catch (error) {
-    if (errorCode(error) === "MODULE_NOT_FOUND") throw new Error("the package fuse-native is not installed");
+    if (errorCode(error) === "MODULE_NOT_FOUND")
+      throw new Error("the package fuse-native is not installed", { cause: error });
     throw error;
   }
 }

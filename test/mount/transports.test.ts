@@ -66,7 +66,9 @@ describe.skipIf(skip).each(["dev", "fuse-native"] as const)("transport %s", (tra
     expect((await client("sh", "-c", `md5sum < ${at("notes")}`)).stdout.slice(0, 32)).toBe(
       createHash("md5").update("x".repeat(90000)).digest("hex"),
     );
-    expect((await client("sh", "-c", `echo no | dd conv=notrunc of=${at("hello")}`)).stderr).toContain("Invalid argument");
+    expect((await client("sh", "-c", `echo no | dd conv=notrunc of=${at("hello")}`)).stderr).toContain(
+      "Invalid argument",
+    );
   });
 
   it("refuses to change the tree, with the file system's errors", async () => {

@@ -11,8 +11,8 @@
  *     broken        reading it throws
  *     1 ... N       directories with a file "io", for measurements; 7 is gone while gate word GONE is set
  */
-import type { CallerFacts, Caller, DirSink, FileSystem } from "../../src/proc/vfs.ts";
-import { Attr, DT_DIR, DT_LNK, DT_REG, OpenFile, WOULD_WAIT } from "../../src/proc/vfs.ts";
+import type { CallerFacts, Caller, DirSink, FileSystem, OpenFile } from "../../src/proc/vfs.ts";
+import { Attr, DT_DIR, DT_LNK, DT_REG, WOULD_WAIT } from "../../src/proc/vfs.ts";
 import { SharedWords, allocateShared } from "../../mount/shared.ts";
 
 const ENOENT = 2;
