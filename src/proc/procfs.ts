@@ -38,6 +38,8 @@ import type { HostView } from "./host-view.ts";
 import { lookupIn } from "./lookup.ts";
 import { MAP_LINK, fillMapLink } from "./map-files.ts";
 import { Tag } from "./node-id.ts";
+import type { EntryNotifier } from "./notify.ts";
+import { invalidateReaped } from "./notify.ts";
 import { isOpenFile, mayBeOpen, openFileFree, openFileNew, openFileNode } from "./open-files.ts";
 import { HIDEPID_INVISIBLE, hasPidPermissions } from "./permission.ts";
 import { listDirectory } from "./readdir.ts";
@@ -80,6 +82,10 @@ const FATTR_ATIME_NOW = 128;
 /** ioctl type of the NS_GET_* commands (linux/nsfs.h). */
 const NSIO = 0xb7;
 
+/**
+ * The file system of one thread. The thread's kernel handle must be busy() while a request is served, and not sleep in
+ * between; a handle with `maySleep` (none of a FUSE worker's) may wait for locks instead of answering WOULD_WAIT.
+ */
 export class ProcFs implements FileSystem {
   private readonly c: RequestContext;
   private readonly walker: Walker;
@@ -202,6 +208,11 @@ export class ProcFs implements FileSystem {
 
   busy(): void {
     this.c.k.busy();
+  }
+
+  /** Tells of the names of a reaped task; see notify.ts. For a thread that serves no requests. */
+  invalidateReaped(tgid: number, pid: number, notifier: EntryNotifier): void {
+    invalidateReaped(this.c.k, this.c.entries.process, tgid, pid, notifier);
   }
 
   private findName(hi: number, lo: number, name: string, out: Attr): number {
