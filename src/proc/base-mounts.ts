@@ -4,10 +4,9 @@ import { TASK } from "../kernel/layout.ts";
 import type { Context, SeqCursor, SeqOperations } from "./row.ts";
 import type { Text } from "./text.ts";
 
-/** A task without namespaces or directories, a dead one, has no mounts: -EINVAL at open (mounts_open_common). */
+/** A task that has left its namespaces and directories, a dead one, has no mounts: -EINVAL at open (mounts_open_common). */
 export function openMounts(c: Context): number {
-  const { m } = c.k;
-  return m.load(c.task + TASK.nsproxy) === 0 || m.load(c.task + TASK.fs) === 0 ? -EINVAL : 0;
+  return c.k.m.load(c.task + TASK.fs) === 0 ? -EINVAL : 0;
 }
 
 /** The fields of a mountinfo line that the other two files show too. */

@@ -5,6 +5,7 @@ import { PAGE_SIZE, RLIM_NLIMITS, TASK } from "../kernel/layout.ts";
 import { rlimit } from "../kernel/limits.ts";
 import { OPEN_FILE } from "../kernel/open-file.ts";
 import { CAP_SYS_ADMIN } from "../kernel/subject.ts";
+import { isZombie } from "../kernel/task.ts";
 import { formatIdMap, formatLimits, formatTimensOffset } from "./base-format.ts";
 import type { Context } from "./row.ts";
 import type { Text } from "./text.ts";
@@ -49,7 +50,7 @@ export function writeSetgroups(_c: Context, offset: number, data: Uint8Array): n
 
 /** Shows /proc/<pid>/timens_offsets: nothing after exit, else the initial time namespace's zeros. */
 export function showTimensOffsets(c: Context, out: Text): number {
-  if (c.k.m.load(c.task + TASK.nsproxy) === 0) return 0;
+  if (isZombie(c.k, c.task)) return 0;
   formatTimensOffset("monotonic", 0, 0, out);
   formatTimensOffset("boottime", 0, 0, out);
   return 0;

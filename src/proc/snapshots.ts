@@ -78,6 +78,24 @@ export class StatmSnapshot {
   data = 0;
 }
 
+/** What stat, statm and status are told of an address space: pages of one moment, except where said. */
+export class MmNumbers {
+  totalVm = 0;
+  lockedVm = 0;
+  pinnedVm = 0;
+  dataVm = 0;
+  execVm = 0;
+  stackVm = 0;
+  rssAnon = 0;
+  rssFile = 0;
+  rssShmem = 0;
+  swapEnts = 0;
+  hiwaterRss = 0;
+  hiwaterVm = 0;
+  /** Bytes. */
+  pgtablesBytes = 0;
+}
+
 /** The memory lines of /proc/<pid>/status, in kB. */
 export class StatusMemory {
   peak = 0;
@@ -218,6 +236,7 @@ export class FdinfoSnapshot {
 
 /** What one thread needs of each; see Context.scratch. */
 export class Scratch {
+  readonly mm = new MmNumbers();
   readonly io = new IoSnapshot();
   readonly trace = new TraceSnapshot();
   readonly timer = new TimerSnapshot();
