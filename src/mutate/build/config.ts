@@ -2,6 +2,7 @@
 import type { ImageFile, KernelConfig, Program } from "../../kernel/config.ts";
 import { PAGE_SIZE } from "../../kernel/layout.ts";
 import type { Behaviour, Group, Host, Scenario } from "../scenario-types.ts";
+import { furtherLibraries } from "./libraries.ts";
 import { dataFile, executable, library, roundUp, setuidOf } from "./images.ts";
 import { scenarioWaitKinds } from "./wait-kinds.ts";
 
@@ -42,6 +43,7 @@ export function kernelConfig(scenario: Scenario, options: ConfigOptions): Kernel
   const files = new FileTable(host);
   const programs = collectPrograms(scenario, files);
   for (const group of scenario.groups) {
+    for (const path of furtherLibraries(group)) files.library(path);
     for (const file of group.memory.files) files.add(dataFile(host, file.path, roundUp(file.size)));
   }
   return {
