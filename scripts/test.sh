@@ -3,6 +3,7 @@
 # Arguments go to vitest (`npm test -- test/scenario`).
 set -eu
 cd "$(dirname "$0")/.."
-sh scripts/install-tools.sh
+# Without root what is missing has been named, and the tests that need it say so.
+sh scripts/install-tools.sh || true
 node scripts/build.js
 exec node_modules/.bin/vitest run "$@"
