@@ -5,10 +5,24 @@ import type { Kernel } from "../../src/kernel/kernel.ts";
 import { HOST, TOKEN } from "../../src/kernel/layout.ts";
 import { carve } from "../../src/shm/slab.ts";
 import { LockClass, LockdepError } from "../../src/sync/lockdep.ts";
-import { lockrefCount, lockrefGetNotDead, lockrefLock, lockrefMarkDead, lockrefUnlock } from "../../src/sync/lockref.ts";
+import {
+  lockrefCount,
+  lockrefGetNotDead,
+  lockrefLock,
+  lockrefMarkDead,
+  lockrefUnlock,
+} from "../../src/sync/lockref.ts";
 import { rcuPoll, rcuReadLock, rcuReadUnlock, rcuStart } from "../../src/sync/rcu.ts";
 import { refcountDecAndTest, refcountIncNotZero } from "../../src/sync/refcount.ts";
-import { downRead, downReadKillable, downReadTrylock, downWrite, downWriteTrylock, upRead, upWrite } from "../../src/sync/rwsem.ts";
+import {
+  downRead,
+  downReadKillable,
+  downReadTrylock,
+  downWrite,
+  downWriteTrylock,
+  upRead,
+  upWrite,
+} from "../../src/sync/rwsem.ts";
 import { seqcountRetry, seqcountTryBegin, writeSeqcountBegin, writeSeqcountEnd } from "../../src/sync/seqcount.ts";
 import { spinLock } from "../../src/sync/spinlock.ts";
 import { WAIT_EINTR, WAIT_WOULD_BLOCK } from "../../src/sync/thread.ts";
