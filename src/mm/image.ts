@@ -283,7 +283,7 @@ function placeAnonymous(layout: Layout, size: number): void {
   layout.high.push(anonymousPlan(start, bytes, ANON_FLAGS, bytes < THREAD_STACK_BYTES ? RESIDENT_ANON : 1));
   if (bytes < THREAD_STACK_BYTES) return;
   layout.cursor -= PAGE_SIZE;
-  layout.high.push(newPlan(layout.cursor, PAGE_SIZE, VM_MAYALL | VM_ACCOUNT, NULL, 0));
+  layout.high.push(newPlan(layout.cursor, PAGE_SIZE, VM_MAYALL, NULL, 0));
 }
 
 function isPlainAnonymous(plan: Plan): boolean {

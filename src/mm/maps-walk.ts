@@ -1,0 +1,129 @@
+/**
+ * The iteration behind maps, smaps, numa_maps and smaps_rollup (m_start, m_next, m_stop: fs/proc/task_mmu.c), in both
+ * forms: under per-VMA locks, and with mmap_lock held for read all along, as before that patch.
+ *
+ * Positions are the kernel's: the *end* of the VMA that was reported last, so that the position moves on even if that VMA
+ * has grown since. A read that found a record but had no room for it starts again at the position before; that is why
+ * both are kept.
+ */
+import type { Kernel } from "../kernel/kernel.ts";
+import type { PathId } from "../kernel/knobs.ts";
+import { LOCKED } from "../kernel/knobs.ts";
+import { HOST } from "../kernel/layout.ts";
+import type { Ptr } from "../sync/atomics.ts";
+import { NULL } from "../sync/atomics.ts";
+import { rcuReadLock, rcuReadUnlock } from "../sync/rcu.ts";
+import { WAIT_OK } from "../sync/thread.ts";
+import { lockNextVma, mmapReadLockCounted, mmapReadUnlock, vmaEndRead } from "./lock.ts";
+import { mmgetNotZero, mmput } from "./mm.ts";
+import { VmaIter, vmaIterInit, vmaNext } from "./vma-tree.ts";
+import { VmaSnapshot, readGate, readVma } from "./vma-snapshot.ts";
+
+/** Position of the gate area (-2 in the kernel), and after the last record (-1). */
+export const MAPS_GATE = Number.MAX_SAFE_INTEGER - 1;
+export const MAPS_END = Number.MAX_SAFE_INTEGER;
+
+/** One walk at a time; one object per thread, reused. */
+export class MapsWalk {
+  /** The record found by start or next; valid until the next call. */
+  readonly vma = new VmaSnapshot();
+  /** Where the walk is, and where it was before the last record: keep both between reads. */
+  position = 0;
+  lastPosition = 0;
+  protected mm: Ptr = NULL;
+  protected path: PathId = 0;
+  protected readonly iter = new VmaIter();
+  private mmapLocked = false;
+  private lockedVma: Ptr = NULL;
+
+  /**
+   * Pins the mm and finds the record at a position. Call {@link stop} in any case.
+   * @param mm NULL or an mm without users: the walk is at its end
+   * @param path which of the files it is for: its knob selects the form, its counters count
+   * @param position 0 at first, then `position` and `lastPosition` as they were at the last stop
+   * @returns 1 if there is a record, 0 at the end; WAIT_EINTR or WAIT_WOULD_BLOCK, with the position as it was
+   * @pre RCU online, no section open
+   */
+  start(k: Kernel, mm: Ptr, path: PathId, position: number, lastPosition: number): number {
+    this.mm = NULL;
+    this.path = path;
+    this.position = position;
+    this.lastPosition = lastPosition;
+    if (position === MAPS_END || mm === NULL || !mmgetNotZero(k, mm)) return 0;
+    const locked = this.lockRange(k, mm);
+    if (locked !== WAIT_OK) {
+      mmput(k, mm);
+      return locked;
+    }
+    this.mm = mm;
+    if (position === MAPS_GATE) return this.gate();
+    if (position > 0) this.position = lastPosition;
+    vmaIterInit(this.iter, this.position);
+    return this.proceed(k);
+  }
+
+  /** Goes on to the next record; same results as {@link start}. */
+  next(k: Kernel): number {
+    if (this.position !== MAPS_GATE) return this.proceed(k);
+    this.position = MAPS_END;
+    return 0;
+  }
+
+  /** Unlocks what start and next have locked, and unpins the mm. */
+  stop(k: Kernel): void {
+    const { mm } = this;
+    if (mm === NULL) return;
+    this.mm = NULL;
+    if (this.mmapLocked) {
+      mmapReadUnlock(k, mm);
+    } else {
+      this.unlockVma(k);
+      rcuReadUnlock(k.t);
+    }
+    mmput(k, mm);
+  }
+
+  /** Finds and locks the next VMA that ends above `address`. */
+  protected lockNext(k: Kernel, address: number): number {
+    return lockNextVma(k, this.mm, this.iter, address, this.path);
+  }
+
+  private lockRange(k: Kernel, mm: Ptr): number {
+    this.mmapLocked = k.m.load(HOST.pathMode + this.path) === LOCKED;
+    this.lockedVma = NULL;
+    if (this.mmapLocked) return mmapReadLockCounted(k, mm, this.path);
+    rcuReadLock(k.t);
+    return WAIT_OK;
+  }
+
+  private proceed(k: Kernel): number {
+    // Set first: if the lookup fails, a new start must not go back behind the record before it.
+    this.lastPosition = this.position;
+    const vma = this.nextVma(k);
+    if (vma < 0) return vma;
+    if (vma === NULL) return this.gate();
+    readVma(k, this.mm, vma, this.vma);
+    this.position = this.vma.end;
+    return 1;
+  }
+
+  private nextVma(k: Kernel): number {
+    if (this.mmapLocked) return vmaNext(k, this.mm, this.iter);
+    this.unlockVma(k);
+    const vma = this.lockNext(k, this.position);
+    if (vma > 0) this.lockedVma = vma;
+    return vma;
+  }
+
+  private gate(): number {
+    this.position = MAPS_GATE;
+    readGate(this.vma);
+    return 1;
+  }
+
+  private unlockVma(k: Kernel): void {
+    if (this.lockedVma === NULL) return;
+    vmaEndRead(k, this.lockedVma);
+    this.lockedVma = NULL;
+  }
+}
