@@ -1,9 +1,9 @@
 /** The command line: `main` runs one command and gives its exit status. */
-import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
 import type { Command } from "commander";
 import { EXIT } from "./cli/exit-codes.ts";
 import { createProgram } from "./cli/program.ts";
+import { packageVersion } from "./version.ts";
 
 /**
  * Never throws: errors become one sentence on standard error and a status of `cli/exit-codes.ts`.
@@ -15,7 +15,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const finish = (result: number): void => {
     status = result;
   };
-  const program = createProgram({ version: version(), argv, limits: await transportLimits(argv), finish });
+  const program = createProgram({ version: packageVersion(), argv, limits: await transportLimits(argv), finish });
   for (const command of [program, ...program.commands]) {
     plainErrors(command);
   }
@@ -34,12 +34,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`synthproc: ${failure.sentence}\n`);
     return failure.status;
   }
-}
-
-/** The version of the package, which lies above mount/ as above dist/. */
-function version(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Only help shows them, and only help should wait for that module. */

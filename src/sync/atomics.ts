@@ -14,16 +14,27 @@ export const NULL: Ptr = 0;
 
 const TWO_32 = 4294967296;
 
+/**
+ * A typed array has at most 2^32 elements, fewer than a large arena has bytes. Bytes are therefore reached through
+ * windows that start every 2 GiB and are 3 GiB long, so that a string which starts in the first 2 GiB of one ends there.
+ */
+const WINDOW_STEP = 2 ** 31;
+const WINDOW_LENGTH = 3 * 2 ** 30;
+/** A pointer's window is the pointer shifted right by this. */
+const WINDOW_SHIFT = 29;
+
 /** A view of the arena; one per thread. */
 export class Memory {
   readonly buffer: SharedArrayBuffer;
   private readonly words: Int32Array;
-  private readonly octets: Uint8Array;
+  private readonly windows: Uint8Array[] = [];
 
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
     this.words = new Int32Array(buffer);
-    this.octets = new Uint8Array(buffer);
+    for (let from = 0; from < buffer.byteLength; from += WINDOW_STEP) {
+      this.windows.push(new Uint8Array(buffer, from, Math.min(WINDOW_LENGTH, buffer.byteLength - from)));
+    }
   }
 
   /** Number of 32-bit words. */
@@ -136,25 +147,35 @@ export class Memory {
 
   /** Copies bytes into memory that only this thread can see, or whose tearing the caller excludes by a lock. */
   copyIn(at: Ptr, byteOffset: number, source: Uint8Array): void {
-    this.octets.set(source, at * 4 + byteOffset);
+    this.windowOf(at).set(source, offsetOf(at) + byteOffset);
   }
 
   /** Copies bytes out of memory that is immutable while the caller holds it. */
   copyOut(at: Ptr, byteOffset: number, target: Uint8Array, targetOffset: number, length: number): void {
-    const from = at * 4 + byteOffset;
-    target.set(this.octets.subarray(from, from + length), targetOffset);
+    const from = offsetOf(at) + byteOffset;
+    target.set(this.windowOf(at).subarray(from, from + length), targetOffset);
   }
 
   /** One byte of memory that is immutable while the caller holds it. */
   byteAt(at: Ptr, byteOffset: number): number {
-    return this.octets[at * 4 + byteOffset] as number;
+    return this.windowOf(at)[offsetOf(at) + byteOffset] as number;
   }
 
   /** A latin1 string of memory that is immutable while the caller holds it. */
   latin1(at: Ptr, byteOffset: number, length: number): string {
-    const from = at * 4 + byteOffset;
+    const from = offsetOf(at) + byteOffset;
+    const octets = this.windowOf(at);
     let text = "";
-    for (let i = 0; i < length; i++) text += String.fromCharCode(this.octets[from + i] as number);
+    for (let i = 0; i < length; i++) text += String.fromCharCode(octets[from + i] as number);
     return text;
   }
+
+  private windowOf(at: Ptr): Uint8Array {
+    return this.windows[at >>> WINDOW_SHIFT] as Uint8Array;
+  }
+}
+
+/** Byte offset of a pointer within its window. */
+function offsetOf(at: Ptr): number {
+  return (at & ((1 << WINDOW_SHIFT) - 1)) * 4;
 }
