@@ -17,7 +17,8 @@ import * as headers from "../../src/proc/root/net-texts.ts";
 import { formatPressure } from "../../src/proc/root/pressure.ts";
 import { formatSlab, formatSlabHeader } from "../../src/proc/root/slabinfo.ts";
 import { formatLoadavg, formatStat, formatUptime } from "../../src/proc/root/stat.ts";
-import { VMSTAT_NAMES, formatVmstat } from "../../src/proc/root/vmstat.ts";
+import type { VmstatName } from "../../src/proc/root/vmstat.ts";
+import { formatVmstat } from "../../src/proc/root/vmstat.ts";
 import { formatCpu } from "../../src/proc/root/version.ts";
 import { formatBuddy } from "../../src/proc/root/zones.ts";
 import { Text } from "../../src/proc/text.ts";
@@ -95,7 +96,7 @@ describe("the same bytes as the running kernel", () => {
     const text = lines("vmstat");
     for (const line of text) {
       const [name, value] = line.split(" ");
-      const known = name as (typeof VMSTAT_NAMES)[number];
+      const known = name as VmstatName;
       expect(printed((out) => formatVmstat(known, Number(value), out))).toBe(`${line}\n`);
     }
   });

@@ -289,7 +289,14 @@ describe("the tables", () => {
     const sysctls = new Sysctls();
     const shape = (text: string): string => text.trim().replace(/-?\d+/g, "N").replace(/\s+/g, " ");
     let compared = 0;
-    for (const path of ["kernel/sem", "kernel/printk", "kernel/pid_max", "fs/file-nr", "fs/dentry-state", "fs/inode-nr"]) {
+    for (const path of [
+      "kernel/sem",
+      "kernel/printk",
+      "kernel/pid_max",
+      "fs/file-nr",
+      "fs/dentry-state",
+      "fs/inode-nr",
+    ]) {
       expect(shape(sysctls.read(path)), path).toBe(shape(readFileSync(`/proc/sys/${path}`, "latin1")));
       compared++;
     }

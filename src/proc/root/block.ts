@@ -16,6 +16,14 @@ export interface DiskLine {
   readonly counters: readonly number[];
 }
 
+/** True if a disk is a partition of another: its name goes on with a number (after a `p` if the other ends in a digit). */
+export function isPartition(disk: HostDisk, all: readonly HostDisk[]): boolean {
+  return all.some(({ name }) => {
+    const rest = disk.name.startsWith(name) ? disk.name.slice(name.length) : "";
+    return (/\d$/.test(name) ? /^p\d+$/ : /^\d+$/).test(rest);
+  });
+}
+
 const SECTOR = 512;
 /** Sectors of a usual request, and requests merged into one, in hundredths. */
 const READ_SECTORS = 96;

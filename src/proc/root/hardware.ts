@@ -3,8 +3,8 @@ import { CAP_SYS_ADMIN } from "../../kernel/subject.ts";
 import type { HostView } from "../host-view.ts";
 import type { Context } from "../row.ts";
 import type { Text } from "../text.ts";
-import { irqLines } from "./irq.ts";
-import { CGROUP_CONTROLLERS } from "./texts.ts";
+import type { IrqLine } from "./irq.ts";
+import { BLOCK_DRIVERS, CGROUP_CONTROLLERS, CHARACTER_DEVICES } from "./texts.ts";
 import type { Leaf } from "./tree.ts";
 import { directory, fixed, one } from "./tree.ts";
 
@@ -51,6 +51,19 @@ export function showCgroups(c: Context, out: Text): void {
   for (const name of CGROUP_CONTROLLERS) out.str(name).str("\t0\t").dec(count).str("\t1\n");
 }
 
+/** Character devices, then the drivers of the host's disks and those that every kernel has (devinfo_show). */
+export function devicesText(host: HostView): string {
+  const majors = new Set([7, 259, ...host.disks.map(({ major }) => major)]);
+  const names = new Map(BLOCK_DRIVERS);
+  const lines = [...majors]
+    .sort((a, b) => a - b)
+    .map((major) => {
+      const own = host.disks.find((disk) => disk.major === major)?.name.replace(/\d.*$/, "");
+      return `${String(major).padStart(3)} ${names.get(major) ?? own}\n`;
+    });
+  return `${CHARACTER_DEVICES}\nBlock devices:\n${lines.join("")}`;
+}
+
 /** A mask of CPUs in hexadecimal, 32 bits a group. */
 function cpuMask(cpus: number): string {
   const groups: string[] = [];
@@ -66,12 +79,12 @@ function cpuList(cpus: number): string {
 }
 
 /** One directory for each numbered interrupt. */
-export function irqLeaves(host: HostView): Leaf[] {
+export function irqLeaves(host: HostView, lines: readonly IrqLine[]): Leaf[] {
   const leaves = [
     fixed("irq/default_smp_affinity", 0o644, "CPUs of new interrupts.", cpuMask(host.cpus)),
     directory("irq", 0o555, "One directory for each interrupt (register_irq_proc)."),
   ];
-  for (const line of irqLines(host)) {
+  for (const line of lines) {
     if (line.chip === "") continue;
     const path = `irq/${line.label}`;
     leaves.push(
@@ -93,11 +106,11 @@ function cpuMaskOf(cpu: number): string {
 }
 
 /** A host bridge, and a virtio device for each disk and interface. */
-export function pciDevices(host: HostView): string {
+export function pciDevices(lines: readonly IrqLine[]): string {
   const blank = " ".repeat(15);
   const zeros = (count: number): string => `${blank}0\t`.repeat(count);
   let text = `0000\t80860d57\t0\t${zeros(14)}\n`;
-  const numbers = [...new Set(irqLines(host).map((line) => /:(\w\w)\.0$/.exec(line.chip)?.[1] ?? ""))].filter(Boolean);
+  const numbers = [...new Set(lines.map((line) => /:(\w\w)\.0$/.exec(line.chip)?.[1] ?? ""))].filter(Boolean);
   for (const number of numbers) {
     const slot = parseInt(number, 16);
     const bar = (0x4000000000 + slot * 0x80000 + 4).toString(16).padStart(16);

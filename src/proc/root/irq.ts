@@ -4,7 +4,9 @@ import { HOST } from "../../kernel/layout.ts";
 import type { HostView } from "../host-view.ts";
 import type { Context } from "../row.ts";
 import type { Text } from "../text.ts";
+import { isPartition } from "./block.ts";
 import { readCounter64 } from "./counter.ts";
+import type { Records } from "./tree.ts";
 
 /** One source of interrupts. */
 export interface IrqLine {
@@ -53,7 +55,7 @@ type Queue = readonly [chip: string, hardware: number, name: string, share: numb
 
 function queueNames(host: HostView): Queue[] {
   const queues: Queue[] = [];
-  const disks = wholeDisks(host);
+  const disks = host.disks.filter((disk) => !isPartition(disk, host.disks));
   const interfaces = host.interfaces.filter((one) => one.name !== "lo");
   for (let i = 0; i < disks.length; i++) {
     const chip = `PCI-MSIX-0000:00:${(4 + i).toString(16).padStart(2, "0")}.0`;
@@ -67,15 +69,6 @@ function queueNames(host: HostView): Queue[] {
     queues.push([chip, 2, `virtio${number}-output.0`, Math.floor(share / 8)]);
   }
   return queues;
-}
-
-/** Disks that aren't partitions of one before them. */
-function wholeDisks(host: HostView): string[] {
-  const names: string[] = [];
-  for (const disk of host.disks) {
-    if (!names.some((name) => disk.name.startsWith(name))) names.push(disk.name);
-  }
-  return names;
 }
 
 const ARCHITECTURE: readonly IrqLine[] = [
@@ -120,12 +113,12 @@ export interface IrqSums {
 }
 
 /** The sums of /proc/interrupts, as /proc/stat has them. */
-export function gatherIrqs(c: Context): IrqSums {
-  const { cpus } = c.k.config;
-  const raised = readCounter64(c.k, HOST.interrupts);
+export function gatherIrqs(k: Kernel, lines: readonly IrqLine[]): IrqSums {
+  const { cpus } = k.config;
+  const raised = readCounter64(k, HOST.interrupts);
   const byNumber = new Array<number>(numberOfIrqs(cpus)).fill(0);
   let total = 0;
-  for (const line of irqLines(c.host)) {
+  for (const line of lines) {
     let sum = 0;
     for (let cpu = 0; cpu < cpus; cpu++) sum += irqCount(line, cpu, cpus, raised);
     total += sum;
@@ -180,11 +173,7 @@ function showLine(c: Context, line: IrqLine, out: Text): void {
 }
 
 /** Records of /proc/interrupts: the header, one line a source, the machine's own counters. */
-export function interruptRecords(host: HostView): {
-  count(c: Context): number;
-  show(c: Context, index: number, out: Text): void;
-} {
-  const lines = irqLines(host);
+export function interruptRecords(lines: readonly IrqLine[]): Records {
   const count = 1 + lines.length + ERRORS.length + POSTED.length;
   return {
     count: () => count,

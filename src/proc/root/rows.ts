@@ -3,22 +3,21 @@ import type { HostView } from "../host-view.ts";
 import type { Row } from "../row.ts";
 import { sysctlLeaves } from "../sys/rows.ts";
 import { diskRecords, partitionRecords, swapRecords } from "./block.ts";
-import { cgroupLeaf, irqLeaves, pciDevices, showIomem } from "./hardware.ts";
-import { interruptRecords, showSoftirqs } from "./irq.ts";
+import { cgroupLeaf, devicesText, irqLeaves, pciDevices, showIomem } from "./hardware.ts";
+import { interruptRecords, irqLines, showSoftirqs } from "./irq.ts";
 import { showMeminfo } from "./meminfo.ts";
 import { PRESSURE_LEAVES } from "./pressure.ts";
-import { slabRecords } from "./slabinfo.ts";
-import { showLoadavg, showStat, showUptime } from "./stat.ts";
+import { SlabRecords } from "./slabinfo.ts";
+import { formatStat, gatherStat, showLoadavg, showUptime } from "./stat.ts";
 import * as texts from "./texts.ts";
 import type { Leaf } from "./tree.ts";
 import { alphabetically, directory, fixed, one, records, shortestFirst, tree, withCaptured } from "./tree.ts";
 import { cpuRecords, showCommandLine, showVersion } from "./version.ts";
-import { vmstatRecords } from "./vmstat.ts";
-import { buddyRecords, showPageTypes, zoneRecords } from "./zones.ts";
+import { VmstatRecords } from "./vmstat.ts";
+import { BuddyRecords, showPageTypes, ZoneRecords } from "./zones.ts";
 
 /** What the kernel model adds up to. */
 const LIVE: readonly Leaf[] = [
-  one("stat", 0o444, "CPU time, interrupts, switches, forks (show_stat).", showStat),
   one("meminfo", 0o444, "Where the memory is (meminfo_proc_show).", showMeminfo),
   one("uptime", 0o444, "Seconds since boot, and idle ones of all CPUs (uptime_proc_show).", showUptime),
   one("loadavg", 0o444, "Load averages, running tasks, last pid (loadavg_proc_show).", showLoadavg),
@@ -28,13 +27,9 @@ const LIVE: readonly Leaf[] = [
   one("pagetypeinfo", 0o400, "Free blocks by mobility (pagetypeinfo_show).", showPageTypes),
   one("iomem", 0o444, "Physical address space (r_show).", showIomem),
   records("cpuinfo", 0o444, "One paragraph a processor (show_cpuinfo).", cpuRecords),
-  records("vmstat", 0o444, "Memory events and levels (vmstat_show).", vmstatRecords),
   records("diskstats", 0o444, "I/O of each disk (diskstats_show).", diskRecords),
   records("partitions", 0o444, "Sizes of disks (show_partition).", partitionRecords),
   records("swaps", 0o444, "Swap areas (swap_show).", swapRecords),
-  records("buddyinfo", 0o444, "Free blocks by order (frag_show).", buddyRecords),
-  records("zoneinfo", 0o444, "Zones of memory (zoneinfo_show).", zoneRecords),
-  records("slabinfo", 0o400, "Slab caches (slab_show).", slabRecords),
   cgroupLeaf(),
   ...PRESSURE_LEAVES,
 ];
@@ -42,7 +37,6 @@ const LIVE: readonly Leaf[] = [
 /** What is the same on many machines. */
 const STILL: readonly Leaf[] = [
   fixed("filesystems", 0o444, "File systems known (filesystems_proc_show).", texts.FILESYSTEMS),
-  fixed("devices", 0o444, "Device numbers in use (devinfo_show).", texts.DEVICES),
   fixed("consoles", 0o444, "Consoles (show_console_dev).", texts.CONSOLES),
   fixed("misc", 0o444, "Miscellaneous devices (misc_seq_show).", texts.MISC),
   fixed("dma", 0o444, "ISA DMA channels (proc_dma_show).", texts.DMA),
@@ -87,10 +81,19 @@ function withoutLinkCount(row: Row): Row {
  * kernel's order. Built for one host: its interfaces, disks and captured files decide what there is.
  */
 export function rootRows(host: HostView): Row[] {
+  const lines = irqLines(host);
   const machine = [
-    records("interrupts", 0o444, "Interrupts by source and CPU (show_interrupts).", interruptRecords(host)),
-    fixed("bus/pci/devices", 0o444, "PCI devices (show_device).", pciDevices(host)),
-    ...irqLeaves(host),
+    one("stat", 0o444, "CPU time, interrupts, switches, forks (show_stat).", (c, out) =>
+      formatStat(gatherStat(c.k, lines), out),
+    ),
+    records("vmstat", 0o444, "Memory events and levels (vmstat_show).", new VmstatRecords()),
+    records("buddyinfo", 0o444, "Free blocks by order (frag_show).", new BuddyRecords()),
+    records("zoneinfo", 0o444, "Zones of memory (zoneinfo_show).", new ZoneRecords()),
+    records("slabinfo", 0o400, "Slab caches (slab_show).", new SlabRecords()),
+    records("interrupts", 0o444, "Interrupts by source and CPU (show_interrupts).", interruptRecords(lines)),
+    fixed("devices", 0o444, "Device numbers in use (devinfo_show).", devicesText(host)),
+    fixed("bus/pci/devices", 0o444, "PCI devices (show_device).", pciDevices(lines)),
+    ...irqLeaves(host, lines),
   ];
   const rows = tree(withCaptured([...LIVE, ...STILL, ...machine], capturedAtRoot(host)), "", shortestFirst);
   const sysctls: Row = {

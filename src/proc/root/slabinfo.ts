@@ -4,6 +4,7 @@ import type { Context } from "../row.ts";
 import type { Text } from "../text.ts";
 import { gatherMemory } from "./memory.ts";
 import type { MemoryInfo } from "./memory.ts";
+import type { Records } from "./tree.ts";
 
 export interface SlabLine {
   readonly name: string;
@@ -79,13 +80,24 @@ function sharedLine(m: MemoryInfo, index: number): SlabLine {
   return lineOf(name, slabs * Math.floor((pages * 4096) / size), size, pages);
 }
 
-export const slabRecords = {
-  count: (): number => 1 + COUNTED.length + SHARED.length,
-  show: (c: Context, index: number, out: Text): void => {
+export class SlabRecords implements Records {
+  private memory: MemoryInfo | null = null;
+
+  begin(c: Context): void {
+    this.memory = gatherMemory(c);
+  }
+
+  count(): number {
+    return 1 + COUNTED.length + SHARED.length;
+  }
+
+  show(c: Context, index: number, out: Text): void {
     if (index === 0) return formatSlabHeader(out);
     const counted = COUNTED[index - 1];
-    if (counted === undefined) return formatSlab(sharedLine(gatherMemory(c), index - 1 - COUNTED.length), out);
+    if (counted === undefined) {
+      return formatSlab(sharedLine(this.memory as MemoryInfo, index - 1 - COUNTED.length), out);
+    }
     const [name, cache, size, pages] = counted;
     return formatSlab(lineOf(name, Math.max(0, c.k.slab.live(cache)), size, pages), out);
-  },
-};
+  }
+}

@@ -7,6 +7,7 @@ import type { Context } from "../row.ts";
 import type { Text } from "../text.ts";
 import { readCounter64 } from "./counter.ts";
 import { gatherIrqs, gatherSoftirqs } from "./irq.ts";
+import type { IrqLine } from "./irq.ts";
 
 /** What /proc/stat prints. Times are in clock ticks. */
 export interface SystemStat {
@@ -56,10 +57,10 @@ function nrRunning(k: Kernel): number {
   return Math.max(1, k.m.load(HOST.nrRunning));
 }
 
-export function gatherStat(c: Context): SystemStat {
-  const { k } = c;
+/** @param lines the machine's interrupt sources */
+export function gatherStat(k: Kernel, lines: readonly IrqLine[]): SystemStat {
   const cpus = gatherCpuTimes(k);
-  const irqs = gatherIrqs(c);
+  const irqs = gatherIrqs(k, lines);
   const softirqs = gatherSoftirqs(k);
   return {
     cpus,
@@ -96,10 +97,6 @@ export function formatStat(s: SystemStat, out: Text): void {
   out.str("\nprocesses ").dec(s.forks).str("\nprocs_running ").dec(s.running);
   out.str("\nprocs_blocked ").dec(s.blocked).byte(10);
   numbers("softirq", s.softirqs, s.softirqKinds, out);
-}
-
-export function showStat(c: Context, out: Text): void {
-  formatStat(gatherStat(c), out);
 }
 
 function centiseconds(value: number, out: Text): Text {

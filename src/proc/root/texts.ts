@@ -33,7 +33,8 @@ nodev	mqueue
 nodev	pstore
 `;
 
-export const DEVICES = `Character devices:
+/** The first half of /proc/devices. */
+export const CHARACTER_DEVICES = `Character devices:
   1 mem
   4 /dev/vc/0
   4 tty
@@ -53,13 +54,19 @@ export const DEVICES = `Character devices:
 250 ptp
 251 pps
 252 rtc
-
-Block devices:
-  7 loop
-  9 md
-254 virtblk
-259 blkext
 `;
+
+/** Drivers of block devices by major number. */
+export const BLOCK_DRIVERS: readonly (readonly [number, string])[] = [
+  [7, "loop"],
+  [8, "sd"],
+  [9, "md"],
+  [11, "sr"],
+  [252, "device-mapper"],
+  [253, "zram"],
+  [254, "virtblk"],
+  [259, "blkext"],
+];
 
 export const TTY_DRIVERS = `/dev/tty             /dev/tty        5       0 system:/dev/tty
 /dev/console         /dev/console    5       1 system:console

@@ -13,6 +13,8 @@ export interface Leaf {
 
 /** The records of a file whose number of records is known at each moment. */
 export interface Records {
+  /** Called when a read starts, for what all its records are made from. */
+  begin?(c: Context): void;
   count(c: Context): number;
   show(c: Context, index: number, out: Text): void;
 }
@@ -78,7 +80,10 @@ export function linesOf(text: string): Records {
 
 function indexed(source: Records): SeqOperations {
   return {
-    start: (c, cursor) => (cursor.index < source.count(c) ? 1 : 0),
+    start: (c, cursor) => {
+      source.begin?.(c);
+      return cursor.index < source.count(c) ? 1 : 0;
+    },
     next: (c, cursor) => {
       cursor.index++;
       return cursor.index < source.count(c) ? 1 : 0;

@@ -1,8 +1,9 @@
 /** /proc/vmstat (mm/vmstat.c): the names in the kernel's order, the values from the model of memory. */
 import type { Context } from "../row.ts";
 import type { Text } from "../text.ts";
-import { diskBytes } from "./block.ts";
+import { diskBytes, isPartition } from "./block.ts";
 import { gatherMemory, gatherMemoryEvents } from "./memory.ts";
+import type { Records } from "./tree.ts";
 
 export const VMSTAT_NAMES = [
   "nr_free_pages",
@@ -198,7 +199,7 @@ export const VMSTAT_NAMES = [
   "direct_map_level3_collapses",
   "nr_unstable",
 ] as const;
-type VmstatName = (typeof VMSTAT_NAMES)[number];
+export type VmstatName = (typeof VMSTAT_NAMES)[number];
 
 /** What isn't 0. */
 export type VmstatValues = { readonly [name in VmstatName]?: number };
@@ -247,10 +248,8 @@ function levels(c: Context): VmstatValues {
 function paging(c: Context): { read: number; written: number } {
   let read = 0;
   let written = 0;
-  const whole: string[] = [];
   for (const disk of c.host.disks) {
-    if (whole.some((name) => disk.name.startsWith(name))) continue;
-    whole.push(disk.name);
+    if (isPartition(disk, c.host.disks)) continue;
     const bytes = diskBytes(c.k, disk);
     read += Math.floor(bytes.read / 4096) * 4;
     written += Math.floor(bytes.written / 4096) * 4;
@@ -283,11 +282,20 @@ export function formatVmstat(name: VmstatName, value: number, out: Text): void {
   out.str(name).byte(32).dec(value).byte(10);
 }
 
-/** One record a line; each read gathers anew. */
-export const vmstatRecords = {
-  count: (): number => VMSTAT_NAMES.length,
-  show: (c: Context, index: number, out: Text): void => {
+/** One record a line; all lines of a read are of one moment. */
+export class VmstatRecords implements Records {
+  private values: VmstatValues = {};
+
+  begin(c: Context): void {
+    this.values = gatherVmstat(c);
+  }
+
+  count(): number {
+    return VMSTAT_NAMES.length;
+  }
+
+  show(_c: Context, index: number, out: Text): void {
     const name = VMSTAT_NAMES[index]!;
-    formatVmstat(name, gatherVmstat(c)[name] ?? 0, out);
-  },
-};
+    formatVmstat(name, this.values[name] ?? 0, out);
+  }
+}

@@ -4,6 +4,7 @@ import type { Text } from "../text.ts";
 import { gatherMemory } from "./memory.ts";
 import type { MemoryInfo } from "./memory.ts";
 import { populatedZones } from "./memory-limits.ts";
+import type { Records } from "./tree.ts";
 
 /** One zone; numbers are pages. */
 export interface Zone {
@@ -72,13 +73,22 @@ function zones(c: Context): Zone[] {
   return zonesOf(gatherMemory(c));
 }
 
-export const buddyRecords = {
-  count: (c: Context): number => zones(c).length,
-  show: (c: Context, index: number, out: Text): void => {
-    const zone = zones(c)[index]!;
+export class BuddyRecords implements Records {
+  private zones: readonly Zone[] = [];
+
+  begin(c: Context): void {
+    this.zones = zones(c);
+  }
+
+  count(): number {
+    return this.zones.length;
+  }
+
+  show(_c: Context, index: number, out: Text): void {
+    const zone = this.zones[index]!;
     formatBuddy(zone.name, buddiesOf(zone.free), out);
-  },
-};
+  }
+}
 
 const MIGRATE_TYPES = ["Unmovable", "Movable", "Reclaimable", "HighAtomic", "Isolate"] as const;
 const MOVABLE = 1;
@@ -187,22 +197,33 @@ function pagesets(c: Context, zone: Zone, out: Text): void {
   out.str("  node_unreclaimable:  0\n  start_pfn:           ").dec(zone.startPfn).byte(10);
 }
 
-export const zoneRecords = {
-  count: (c: Context): number => zones(c).length,
-  show: (c: Context, index: number, out: Text): void => {
-    const memory = gatherMemory(c);
-    const all = zonesOf(memory);
-    const zone = all[index]!;
+export class ZoneRecords implements Records {
+  private memory: MemoryInfo | null = null;
+  private zones: readonly Zone[] = [];
+
+  begin(c: Context): void {
+    this.memory = gatherMemory(c);
+    this.zones = zonesOf(this.memory);
+  }
+
+  count(): number {
+    return this.zones.length;
+  }
+
+  show(c: Context, index: number, out: Text): void {
+    const zone = this.zones[index]!;
     out.str("Node 0, zone ").str(zone.name.padStart(8)).byte(10);
-    if (index === 0) {
-      out.str("  per-node stats\n");
-      for (const [name, value] of nodeStats(memory)) statLine(name, value, out);
-    }
-    zoneLines(zone, protectionOf(all, index), out);
+    if (index === 0) this.showNode(out);
+    zoneLines(zone, protectionOf(this.zones, index), out);
     statLine("nr_free_pages", zone.free, out);
     for (const name of ["numa_hit", "numa_miss", "numa_foreign", "numa_interleave", "numa_local", "numa_other"]) {
       statLine(name, 0, out);
     }
     pagesets(c, zone, out);
-  },
-};
+  }
+
+  private showNode(out: Text): void {
+    out.str("  per-node stats\n");
+    for (const [name, value] of nodeStats(this.memory as MemoryInfo)) statLine(name, value, out);
+  }
+}

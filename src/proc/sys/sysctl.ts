@@ -54,7 +54,12 @@ export function sysctlLeaf(spec: SysctlSpec, store: Store): Leaf {
     mode,
     doc: `sysctl ${path.replaceAll("/", ".")}`,
     strictMode: true,
-    read: (c, offset, dest) => readValue(`${store.get(c)}\n`, textual || isText(rule, store.get(c)), offset, dest),
+    read: (c, offset, dest) => {
+      const value = store.get(c);
+      // Numbers that are only there to be written have no text at all.
+      if (value === "" && !textual) return 0;
+      return readValue(`${value}\n`, textual || isText(rule, value), offset, dest);
+    },
     write: (c, offset, data) => {
       if (needs !== undefined && !c.subject.capable(needs)) return -EPERM;
       return writeChecked(c, rule, store, offset, data);
