@@ -23,15 +23,18 @@ export async function mount(dir: string, flags: MountFlags, argv: readonly strin
   }
   forgetMark();
   const sink = new SwitchableSink(new FdSink(2));
-  const simulation = await startSimulation(simulationOptions(dir, flags, sink));
+  const options = simulationOptions(dir, flags, sink);
+  const simulation = await startSimulation(options);
   const ready = readyText(simulation, flags);
   unmountOnSignals(simulation);
   if (copy) {
     await reportReady(ready, flags.logFile === undefined ? undefined : resolve(flags.logFile), sink);
+    options.logger.info(ready.trim());
   } else {
     process.stdout.write(ready);
   }
   await simulation.closed;
+  options.logger.info(`unmounted from ${simulation.dir}`);
   return EXIT.ok;
 }
 
