@@ -1,6 +1,6 @@
 /** `synthproc ctl DIR COMMAND ...`: makes something happen in a mounted simulation. */
 import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
@@ -10,10 +10,14 @@ import { CommandError } from "./failure.ts";
 import { findOurMount } from "./mounted.ts";
 
 const MAX_ANSWER = 65_536;
+/** What the control file takes at once, less the newline. */
+const MAX_COMMAND = 4095;
 
 export interface CtlOptions {
   /** Go on after a command that is refused. */
   keepGoing: boolean;
+  /** Only print the commands there are. */
+  list: boolean;
 }
 
 export interface CtlStreams {
@@ -25,6 +29,10 @@ export interface CtlStreams {
 /** Without commands, reads them from standard input, one a line; empty lines and those that begin with # are skipped. */
 export async function ctl(dir: string, commands: string[], options: CtlOptions, streams: CtlStreams): Promise<number> {
   const file = join(findOurMount(dir).dir, "synthproc", "ctl");
+  if (options.list) {
+    streams.stdout.write(await readFile(file, "utf8"));
+    return EXIT.ok;
+  }
   let status = EXIT.ok;
   for await (const command of commands.length > 0 ? commands : linesOf(streams.stdin)) {
     const answer = await submit(file, command);
@@ -58,6 +66,9 @@ interface Answer {
 
 /** One command over one open file: the write says whether, a read of the same file says what. */
 async function submit(path: string, command: string): Promise<Answer> {
+  if (command.includes("\n") || Buffer.byteLength(command) > MAX_COMMAND) {
+    return { accepted: false, text: `a command is one line of at most ${MAX_COMMAND} bytes` };
+  }
   const file = await openControl(path);
   try {
     await file.write(`${command}\n`, null, "utf8");

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { addLogOptions, addSimulationOptions, integer } from "./options.ts";
+import type { CtlOptions } from "./ctl.ts";
 import type { MountFlags } from "./mount.ts";
 import type { SimulationFlags } from "./options.ts";
 
@@ -106,13 +107,17 @@ function addCtl(program: Command, finish: Finish): void {
     .description("Make something happen now in a mounted simulation: fork, exec, exit, mmap, ...")
     .argument("<dir>", "where it is mounted")
     .argument("[commands...]", "command lines, one an argument; without any: lines of standard input")
+    .option("-l, --list", "print the commands there are", false)
     .option("-k, --keep-going", "go on after a command that is refused", false)
     .addHelpText(
       "after",
-      examples(["synthproc ctl /mnt/box 'exec 120 /usr/bin/foo'", "synthproc ctl /mnt/box < commands.txt"]) +
-        exitStatuses(),
+      examples([
+        "synthproc ctl /mnt/box 'exec 120 /usr/bin/foo'",
+        "synthproc ctl /mnt/box --list",
+        "synthproc ctl /mnt/box < commands.txt",
+      ]) + exitStatuses(),
     )
-    .action(async (dir: string, commands: string[], flags: { keepGoing: boolean }) => {
+    .action(async (dir: string, commands: string[], flags: CtlOptions) => {
       const { ctl } = await import("./ctl.ts");
       finish(await ctl(dir, commands, flags, process));
     });
