@@ -32,6 +32,11 @@ const ANONYMOUS_KINDS: Record<string, FileSpec["kind"]> = {
   "[pidfd]": FileKind.pidfd,
 };
 
+interface Place {
+  readonly kind: FileSpec["kind"];
+  readonly mntId: number;
+}
+
 /** What descriptors are made of; listeners are shared by all who have them. */
 export class DescriptorMaker {
   private readonly k: Kernel;
@@ -39,6 +44,7 @@ export class DescriptorMaker {
   private readonly paths: SharedPaths;
   private readonly sockets: SocketPlan;
   private readonly listeners = new Map<string, Ptr>();
+  private readonly places = new Map<string, Place>();
 
   constructor(k: Kernel, host: Host, paths: SharedPaths, sockets: SocketPlan) {
     this.k = k;
@@ -111,14 +117,27 @@ export class DescriptorMaker {
   }
 
   private named(path: string, flags: number, pos: number, inode: number | null): Ptr {
+    const { kind, mntId } = this.placeOf(path, flags);
+    if (inode !== null) {
+      const { major, minor } = mountOf(this.host, path);
+      const own = pathNew(this.k, { name: path, ino: inode, devMajor: major, devMinor: minor });
+      return fileNew(this.k, { kind, flags, path: own, pos, mntId });
+    }
+    const shared = kind === FileKind.directory ? this.paths.directory(path) : this.paths.file(path);
+    return fileNew(this.k, { kind, flags, path: shared, pos, mntId });
+  }
+
+  /** What kind of file a path is, and in which mount. */
+  private placeOf(path: string, flags: number): Place {
     const directory = (flags & O_DIRECTORY) !== 0 || path.endsWith("/");
-    const kind = isDevice(path) ? FileKind.charDevice : directory ? FileKind.directory : FileKind.regular;
-    const { id, major, minor } = mountOf(this.host, path);
-    const own = inode === null ? null : { name: path, ino: inode, devMajor: major, devMinor: minor };
-    const shared = directory ? this.paths.directory(path) : this.paths.file(path);
-    if (own === null) return fileNew(this.k, { kind, flags, path: shared, pos, mntId: id });
-    this.paths.put(shared);
-    return fileNew(this.k, { kind, flags, path: pathNew(this.k, own), pos, mntId: id });
+    const key = directory ? `${path}/` : path;
+    let place = this.places.get(key);
+    if (place === undefined) {
+      const kind = isDevice(path) ? FileKind.charDevice : directory ? FileKind.directory : FileKind.regular;
+      place = { kind, mntId: mountOf(this.host, path).id };
+      this.places.set(key, place);
+    }
+    return place;
   }
 
   private socket(fd: SocketFd, flags: number, ino: number): Ptr {
@@ -146,13 +165,26 @@ export class DescriptorMaker {
   }
 
   private memfd(name: string, flags: number, size: number): Ptr {
-    const path = pathNew(this.k, { name: `/memfd:${name}`, devMajor: 0, devMinor: 1, mode: MEMFD_MODE, size, deleted: true });
+    const path = pathNew(this.k, {
+      name: `/memfd:${name}`,
+      devMajor: 0,
+      devMinor: 1,
+      mode: MEMFD_MODE,
+      size,
+      deleted: true,
+    });
     return fileNew(this.k, { kind: FileKind.memfd, flags, path });
   }
 
   /** Kinds without a number of their own are told apart by the name of a PATH. */
   private otherAnonymous(name: string, flags: number): Ptr {
-    const path = pathNew(this.k, { name: `${ANONYMOUS_PREFIX}${name}`, devMajor: 0, devMinor: 16, ino: ANONYMOUS_INODE, mode: 0o600 });
+    const path = pathNew(this.k, {
+      name: `${ANONYMOUS_PREFIX}${name}`,
+      devMajor: 0,
+      devMinor: 16,
+      ino: ANONYMOUS_INODE,
+      mode: 0o600,
+    });
     return fileNew(this.k, { kind: FileKind.anon, flags, path });
   }
 

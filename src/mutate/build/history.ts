@@ -38,9 +38,16 @@ export interface IoHistory {
  * When a process started, in nanoseconds after boot: never before its parent, never after now.
  * @param member index of the process in its group
  */
-export function startTime(scenario: Scenario, group: Group, member: number, parentStart: number, random: Random): number {
+export function startTime(
+  scenario: Scenario,
+  group: Group,
+  member: number,
+  parentStart: number,
+  random: Random,
+): number {
   const now = scenario.host.uptimeMs * NS_PER_MS;
-  const wanted = group.startMs !== null ? group.startMs * NS_PER_MS : usualStart(scenario, group, now, parentStart, random);
+  const wanted =
+    group.startMs !== null ? group.startMs * NS_PER_MS : usualStart(scenario, group, now, parentStart, random);
   return Math.min(now, Math.max(parentStart, Math.floor(wanted + member * 0.2 * NS_PER_MS)));
 }
 

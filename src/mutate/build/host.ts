@@ -155,4 +155,3 @@ function addTraffic(traffic: Traffic, io: IoBehaviour, count: number): void {
 function mean({ min, max }: Spread): number {
   return (min + max) / 2;
 }
-

@@ -16,6 +16,8 @@ import {
   VM_SHARED,
   VM_WRITE,
 } from "../../mm/flags.ts";
+import type { CapturedPaths } from "../../mm/captured.ts";
+import { releasePaths } from "../../mm/captured.ts";
 import { loadImage } from "../../mm/image.ts";
 import { allVmas, dupMm, mmAlloc, mmput } from "../../mm/mm.ts";
 import { mmap } from "../../mm/mmap.ts";
@@ -47,6 +49,8 @@ interface Touched {
 interface Template {
   readonly mm: Ptr;
   readonly touched: readonly Touched[];
+  /** Each process has arguments of its own. */
+  readonly ownArguments: boolean;
 }
 
 /** Makes address spaces. End it with {@link ImageMaker.release}. */
@@ -55,6 +59,7 @@ export class ImageMaker {
   private readonly programs = new Map<number, Program>();
   private readonly templates = new Map<number, Template>();
   private readonly indexes = new Map<string, number>();
+  private readonly captured: CapturedPaths = new Map();
   private readonly copies: boolean;
 
   constructor(k: Kernel, scenario: Scenario) {
@@ -62,14 +67,15 @@ export class ImageMaker {
     this.copies = processCounts(scenario).reduce((sum, count) => sum + count, 0) > LOADED_ONE_BY_ONE;
     for (let i = 0; i < k.config.files.length; i++) this.indexes.set(k.config.files[i]!.path, i);
     for (const group of scenario.groups) {
-      if (!group.kernel && group.exact === null) this.programs.set(group.index, programOf(k.config, group, this.indexes));
+      if (!group.kernel && group.exact === null)
+        this.programs.set(group.index, programOf(k.config, group, this.indexes));
     }
   }
 
   /** Gives a process its address space, and drops the one that it has. */
   install(task: Ptr, group: Group, member: number, pid: number, random: Random): void {
     const { k } = this;
-    const mm = group.exact === null ? this.make(group, member, pid, random) : loadExact(k, group);
+    const mm = group.exact === null ? this.make(group, member, pid, random) : loadExact(k, group, this.captured);
     const old = k.m.exchange(task + TASK.mm, mm);
     if (mm !== 0) k.m.store(mm + MM.dumpable, group.dumpable);
     if (old !== 0) mmput(k, old);
@@ -83,6 +89,7 @@ export class ImageMaker {
   release(): void {
     for (const { mm } of this.templates.values()) mmput(this.k, mm);
     this.templates.clear();
+    releasePaths(this.k, this.captured);
   }
 
   private make(group: Group, member: number, pid: number, random: Random): Ptr {
@@ -103,14 +110,14 @@ export class ImageMaker {
     const [uid, euid] = group.uids;
     const [gid, egid] = group.gids;
     loadImage(k, mm, program, argv, joinStrings(group.env), random, { uid, euid, gid, egid });
-    return { mm, touched: this.shape(mm, group) };
+    return { mm, touched: this.shape(mm, group), ownArguments: isTemplate(group.args) };
   }
 
   private copy(template: Template, group: Group, member: number, pid: number): Ptr {
     const { k } = this;
     const mm = dupMm(k, template.mm);
     for (const { address, pages } of template.touched) touchFile(k, mm, address, pages);
-    if (isTemplate(group.args)) replaceArguments(k, mm, group.args, member, pid);
+    if (template.ownArguments) replaceArguments(k, mm, group.args, member, pid);
     return mm;
   }
 
@@ -230,9 +237,7 @@ function replaceArguments(k: Kernel, mm: Ptr, args: readonly string[], member: n
 }
 
 function protectionOf(perms: string): number {
-  return (
-    (perms[0] === "r" ? PROT_READ : 0) | (perms[1] === "w" ? PROT_WRITE : 0) | (perms[2] === "x" ? PROT_EXEC : 0)
-  );
+  return (perms[0] === "r" ? PROT_READ : 0) | (perms[1] === "w" ? PROT_WRITE : 0) | (perms[2] === "x" ? PROT_EXEC : 0);
 }
 
 function pagesOf(bytes: number): number {

@@ -2,7 +2,15 @@
  * One process of a scenario: forked, dressed up and, unless it is captured, loaded. Mutators use it too, to start a
  * process of a group again.
  */
-import { CLONE_FILES, CLONE_FS, CLONE_IO, CLONE_PTHREAD, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_VM } from "../../kernel/flags.ts";
+import {
+  CLONE_FILES,
+  CLONE_FS,
+  CLONE_IO,
+  CLONE_PTHREAD,
+  CLONE_SIGHAND,
+  CLONE_SYSVSEM,
+  CLONE_VM,
+} from "../../kernel/flags.ts";
 import {
   EXIT_ZOMBIE,
   PF_FORKNOEXEC,
@@ -43,7 +51,7 @@ import { ImageMaker } from "./memory.ts";
 import { SharedIdentity } from "./shared-identity.ts";
 import { SharedPaths } from "./shared-paths.ts";
 import { SocketPlan } from "./sockets.ts";
-import { fillTemplate } from "./templates.ts";
+import { fillTemplate, isTemplate } from "./templates.ts";
 import { setForeground, setSession, terminalOf } from "./terminals.ts";
 import { createTimers } from "./timers.ts";
 import { groupWaitKind, waitKindId } from "./wait-kinds.ts";
@@ -89,6 +97,8 @@ export class ProcessMaker {
   private readonly waits: number[];
   private readonly cgroups: number[];
   private readonly randoms: Random[];
+  /** Names by group; null if each process has its own. */
+  private readonly comms: (Uint8Array | null)[];
   private readonly scale: number;
 
   /** @param seed equal seeds make equal processes */
@@ -104,6 +114,7 @@ export class ProcessMaker {
     this.waits = scenario.groups.map((group) => groupWaitKind(config, group, hasChildren[group.index] === true));
     this.cgroups = scenario.groups.map((group) => config.cgroups.indexOf(cgroupText(group)));
     this.randoms = scenario.groups.map((group) => new Random(seed, GROUP_STREAM + group.index));
+    this.comms = scenario.groups.map(({ comm }) => (isTemplate([comm]) ? null : latin1Bytes(comm)));
     this.scale = cpuScale(scenario);
   }
 
@@ -149,13 +160,15 @@ export class ProcessMaker {
       ...(options.owner === undefined ? {} : { owner: options.owner }),
     });
     if (pid > 0) return pid;
-    throw new BuildError(`process ${member} of "${group.name}" can't be started (error ${-pid}, pid ${fixed ?? "any"})`);
+    throw new BuildError(
+      `process ${member} of "${group.name}" can't be started (error ${-pid}, pid ${fixed ?? "any"})`,
+    );
   }
 
   private dress(task: Ptr, group: Group, member: number, pid: number, random: Random): void {
     const { k } = this;
     const { m } = k;
-    setTaskComm(k, task, latin1Bytes(fillTemplate(group.comm, member, pid)));
+    setTaskComm(k, task, this.commOf(group, member, pid));
     this.enterSession(task, group, pid);
     this.replaceIdentity(task, group);
     this.replaceFiles(task, group, member);
@@ -165,6 +178,11 @@ export class ProcessMaker {
     if (!group.kernel) m.or(task + TASK.flags, PF_RANDOMIZE);
     this.schedule(task, group, random);
     createTimers(k, task, group.timers);
+  }
+
+  private commOf(group: Group, member: number, pid: number): Uint8Array {
+    const plain = this.comms[group.index];
+    return plain ?? latin1Bytes(fillTemplate(group.comm, member, pid));
   }
 
   private enterSession(task: Ptr, group: Group, pid: number): void {
@@ -233,7 +251,7 @@ export class ProcessMaker {
 
   private schedule(task: Ptr, group: Group, random: Random): void {
     const { m } = this.k;
-    const perCpu = /\/(\d+)/.exec(group.kernel ? group.comm : "");
+    const perCpu = group.kernel ? /\/(\d+)/.exec(group.comm) : null;
     m.store(task + TASK.nice, group.nice);
     m.store(task + TASK.policy, POLICIES[group.policy]);
     m.store(task + TASK.rtPriority, group.policy === "fifo" || group.policy === "rr" ? group.priority : 0);

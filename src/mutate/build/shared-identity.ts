@@ -54,6 +54,7 @@ export class SharedIdentity {
   private readonly creds = new Map<number, Ptr>();
   private readonly limits = new Map<number, Ptr>();
   private readonly namespaces = new Map<string, Ptr>();
+  private readonly namespaceOf = new Map<number, Ptr>();
 
   constructor(k: Kernel) {
     this.k = k;
@@ -81,16 +82,25 @@ export class SharedIdentity {
 
   /** A reference to a group's namespaces, or NULL if they are those of its parent. */
   nsproxy(group: Group, initial: Ptr): Ptr {
+    let nsproxy = this.namespaceOf.get(group.index);
+    if (nsproxy === undefined) {
+      nsproxy = this.sharedNamespaces(group, initial);
+      this.namespaceOf.set(group.index, nsproxy);
+    }
+    if (nsproxy !== 0) refcountInc(this.k.m, nsproxy + NSPROXY.count);
+    return nsproxy;
+  }
+
+  /** Groups in the same namespaces have the same object; its reference stays with the cache. */
+  private sharedNamespaces(group: Group, initial: Ptr): Ptr {
     const links = namespaceInodes(group);
     if (links.size === 0) return 0;
     const key = JSON.stringify([...links]);
-    let nsproxy = this.namespaces.get(key);
-    if (nsproxy === undefined) {
-      nsproxy = newNamespaces(this.k, initial, links);
-      this.namespaces.set(key, nsproxy);
-    }
-    refcountInc(this.k.m, nsproxy + NSPROXY.count);
-    return nsproxy;
+    const known = this.namespaces.get(key);
+    if (known !== undefined) return known;
+    const made = newNamespaces(this.k, initial, links);
+    this.namespaces.set(key, made);
+    return made;
   }
 
   /** Drops the references that this object itself holds. */
@@ -104,6 +114,7 @@ export class SharedIdentity {
     this.creds.clear();
     this.limits.clear();
     this.namespaces.clear();
+    this.namespaceOf.clear();
   }
 }
 
@@ -171,6 +182,7 @@ function newNamespaces(k: Kernel, initial: Ptr, inodes: ReadonlyMap<number, numb
   const { m } = k;
   const nsproxy = k.slab.alloc(Cache.nsproxy);
   m.plainStore(nsproxy + NSPROXY.count, 1);
-  for (const [, field] of NAMESPACES) m.plainStore(nsproxy + field, (inodes.get(field) ?? m.loadU32(initial + field)) | 0);
+  for (const [, field] of NAMESPACES)
+    m.plainStore(nsproxy + field, (inodes.get(field) ?? m.loadU32(initial + field)) | 0);
   return nsproxy;
 }

@@ -19,7 +19,8 @@ export class SharedPaths {
   private readonly k: Kernel;
   private readonly host: Host;
   private readonly configured = new Map<string, number>();
-  private readonly made = new Map<string, Ptr>();
+  private readonly files = new Map<string, Ptr>();
+  private readonly directories = new Map<string, Ptr>();
 
   constructor(k: Kernel, host: Host) {
     this.k = k;
@@ -29,14 +30,22 @@ export class SharedPaths {
 
   /** A reference to a file's PATH. */
   file(name: string): Ptr {
+    const known = this.files.get(name);
+    if (known !== undefined) return pathGet(this.k, known);
     const index = this.configured.get(name);
-    if (index !== undefined) return pathGet(this.k, configPath(this.k, index));
-    return this.cached(name, isDevice(name) ? deviceMode(name) : S_IFREG_0644);
+    const mode = isDevice(name) ? deviceMode(name) : S_IFREG_0644;
+    const path = index === undefined ? this.create(name, mode) : pathGet(this.k, configPath(this.k, index));
+    this.files.set(name, path);
+    return pathGet(this.k, path);
   }
 
   /** A reference to a directory's PATH. */
   directory(name: string): Ptr {
-    return this.cached(name, S_IFDIR_0755);
+    const known = this.directories.get(name);
+    if (known !== undefined) return pathGet(this.k, known);
+    const path = this.create(name, S_IFDIR_0755);
+    this.directories.set(name, path);
+    return pathGet(this.k, path);
   }
 
   /** Drops a reference that was not needed after all. */
@@ -46,18 +55,10 @@ export class SharedPaths {
 
   /** Drops the references that the cache itself holds. */
   release(): void {
-    for (const path of this.made.values()) pathPut(this.k, path);
-    this.made.clear();
-  }
-
-  private cached(name: string, mode: number): Ptr {
-    const key = `${mode} ${name}`;
-    let path = this.made.get(key);
-    if (path === undefined) {
-      path = this.create(name, mode);
-      this.made.set(key, path);
+    for (const paths of [this.files, this.directories]) {
+      for (const path of paths.values()) pathPut(this.k, path);
+      paths.clear();
     }
-    return pathGet(this.k, path);
   }
 
   private create(name: string, mode: number): Ptr {
@@ -72,7 +73,9 @@ export class SharedPaths {
 
 /** True for the device files below /dev; /dev/shm and others are plain files. */
 export function isDevice(name: string): boolean {
-  return /^\/dev\/(null|zero|full|u?random|console|kmsg|fuse|ptmx|rtc0|tty\w*|pts\/\d+|input\/\w+|net\/tun)$/.test(name);
+  return /^\/dev\/(null|zero|full|u?random|console|kmsg|fuse|ptmx|rtc0|tty\w*|pts\/\d+|input\/\w+|net\/tun)$/.test(
+    name,
+  );
 }
 
 function deviceMode(name: string): number {

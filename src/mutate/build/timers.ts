@@ -3,7 +3,14 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { SIGNAL, TASK, TIMER } from "../../kernel/layout.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { bootTimeNs } from "../../time/clock.ts";
-import { SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID, timerCreate, timerSettime } from "../../time/posix-timers.ts";
+import {
+  SIGEV_NONE,
+  SIGEV_SIGNAL,
+  SIGEV_THREAD,
+  SIGEV_THREAD_ID,
+  timerCreate,
+  timerSettime,
+} from "../../time/posix-timers.ts";
 import type { PosixTimer } from "../scenario-types.ts";
 
 const NS_PER_MS = 1e6;
