@@ -11,6 +11,7 @@
  * what was lost heals by itself.
  */
 import { Buffer } from "node:buffer";
+import type { EntryNotifier } from "../src/proc/notify.ts";
 import * as abi from "./abi.ts";
 import { SharedWords, allocateShared } from "./shared.ts";
 
@@ -66,7 +67,7 @@ export class Notification {
 }
 
 /** A bounded queue: any thread may push, one thread pops. */
-export class NotifyRing {
+export class NotifyRing implements EntryNotifier {
   private readonly words: SharedWords;
   private readonly scratch = Buffer.alloc(RING_NAME_MAX);
   /** The popping thread's position. */
@@ -90,6 +91,11 @@ export class NotifyRing {
       this.fill(position, kind, parentHi, parentLo, childHi, childLo, name);
     }
     this.rouse();
+  }
+
+  /** Queues the most common notification: this name, in this directory, is no longer what it was. */
+  invalidate(parentHi: number, parentLo: number, name: string): void {
+    this.push(INVALIDATE, parentHi, parentLo, 0, 0, name);
   }
 
   /** @returns false if nothing is queued */

@@ -8,6 +8,7 @@
  * everywhere else, fs itself is used.
  */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { getSystemErrorName } from "node:util";
 import { errorCode } from "../errors.ts";
 
 /** A device's end. Both calls never throw for an error of the system call. */
@@ -16,7 +17,7 @@ export interface RawIo {
   read(into: Uint8Array, length: number): number;
   /** Writes all of it in one call. @returns 0, or the negated errno, see `code` */
   write(from: Uint8Array, length: number): number;
-  /** Name of the last call's error ("ENOENT"), or "". */
+  /** After a read that gave 0 or a write that failed: name of the error ("ENOENT"), or "" at the end of the file. */
   code: string;
 }
 
@@ -66,7 +67,6 @@ class PublicIo implements RawIo {
 
 interface WriteContext {
   errno: number | undefined;
-  code: string | undefined;
 }
 
 /** What Node 20's fs calls. `position` -1 and null both mean the current one. */
@@ -83,36 +83,8 @@ interface FsBinding {
   ): number | undefined;
 }
 
-class BindingIo implements RawIo {
-  code = "";
-  private readonly fd: number;
-  private readonly binding: FsBinding;
-  private readonly context: WriteContext = { errno: undefined, code: undefined };
-
-  constructor(fd: number, binding: FsBinding) {
-    this.fd = fd;
-    this.binding = binding;
-  }
-
-  read(into: Uint8Array, length: number): number {
-    this.code = "";
-    try {
-      return this.binding.read(this.fd, into, 0, length, -1);
-    } catch (error) {
-      this.code = systemError(error);
-      return 0;
-    }
-  }
-
-  write(from: Uint8Array, length: number): number {
-    const context = this.context;
-    context.errno = undefined;
-    this.binding.writeBuffer(this.fd, from, 0, length, null, undefined, context);
-    if (context.errno === undefined) return 0;
-    this.code = context.code ?? "EIO";
-    return context.errno;
-  }
-}
+/** Stands for the binding where there is none; nobody calls it. */
+const NOTHING: FsBinding = { read: () => 0, writeBuffer: () => undefined };
 
 function fsBinding(): FsBinding | null {
   if (!/^20\./.test(process.versions.node)) return null;
@@ -123,14 +95,47 @@ function fsBinding(): FsBinding | null {
     : null;
 }
 
+/** A constant, so that the compiler can see through the calls below. */
+const BINDING: FsBinding = fsBinding() ?? NOTHING;
+
+class BindingIo implements RawIo {
+  code = "";
+  private readonly fd: number;
+  private readonly context: WriteContext = { errno: undefined };
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  read(into: Uint8Array, length: number): number {
+    try {
+      const count = BINDING.read(this.fd, into, 0, length, -1);
+      if (count === 0) this.code = "";
+      return count;
+    } catch (error) {
+      this.code = systemError(error);
+      return 0;
+    }
+  }
+
+  write(from: Uint8Array, length: number): number {
+    const context = this.context;
+    context.errno = undefined;
+    BINDING.writeBuffer(this.fd, from, 0, length, null, undefined, context);
+    if (context.errno === undefined) return 0;
+    this.code = getSystemErrorName(context.errno);
+    return context.errno;
+  }
+}
+
 /** Data and errors both have to arrive as they do through fs. */
-function works(binding: FsBinding): boolean {
+function works(): boolean {
   const source = openSync("/dev/zero", "r");
   const sink = openSync("/dev/null", "w");
   try {
     const bytes = new Uint8Array(32).fill(1);
-    const reads = new BindingIo(source, binding);
-    const writes = new BindingIo(sink, binding);
+    const reads = new BindingIo(source);
+    const writes = new BindingIo(sink);
     if (reads.read(bytes, 16) !== 16 || bytes[15] !== 0 || bytes[16] !== 1) return false;
     if (writes.write(bytes, 32) !== 0) return false;
     const failed = reads.write(bytes, 32) < 0 && reads.code === "EBADF";
@@ -143,8 +148,7 @@ function works(binding: FsBinding): boolean {
 
 /** Reads and writes an open descriptor. */
 export function rawIo(fd: number): RawIo {
-  const binding = fsBinding();
-  return binding !== null && works(binding) ? new BindingIo(fd, binding) : new PublicIo(fd);
+  return fsBinding() !== null && works() ? new BindingIo(fd) : new PublicIo(fd);
 }
 
 /** As rawIo, but without Node's inner parts; for tests and comparison. */

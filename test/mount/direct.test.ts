@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TestMount } from "./helpers.ts";
 import { cannotMount, client, mountTree } from "./helpers.ts";
 import { ENTRY_VALID, GONE } from "./tree-fs.ts";
-import { INVALIDATE, NotifyRing } from "../../mount/notify.ts";
+import { DELETE, NotifyRing } from "../../mount/notify.ts";
 import { createMountShared } from "../../mount/options.ts";
 
 const skip = cannotMount("direct.test.ts");
@@ -80,18 +80,18 @@ describe.skipIf(skip)("kept names", () => {
     await known();
     expect(lookups()).toBe(before);
     tree.gate.store(GONE, 1);
-    ring.push(INVALIDATE, 0, 1, 0, 0, "8");
+    ring.invalidate(0, 1, "8");
     await new Promise((resolve) => setTimeout(resolve, 100));
     before = lookups();
     await known();
     expect(lookups()).toBe(before + 1);
-    ring.push(INVALIDATE, 0, 1, 0, 0, "7");
+    ring.push(DELETE, 0, 1, 2, 7, "7");
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(await state()).toBe("");
     // A name that does not fit makes the kernel doubt every name.
     await known();
     before = lookups();
-    ring.push(INVALIDATE, 0, 1, 0, 0, "x".repeat(100));
+    ring.invalidate(0, 1, "x".repeat(100));
     await new Promise((resolve) => setTimeout(resolve, 100));
     await known();
     expect(lookups()).toBeGreaterThan(before);
