@@ -126,12 +126,12 @@ export class ImageMaker {
     const { memory } = group;
     const own = allVmas(k, mm);
     const anonymous = ownAnonymous(k, own);
+    this.resize(mm, anonymous, pagesOf(memory.rss) - pagesOf(memory.shmem));
     const files = resident(k, own);
     this.mapFiles(mm, group);
     if (memory.shmem > 0) files.push(this.mapShared(mm, memory.shmem));
     if (memory.locked > 0) this.mapLocked(mm, memory.locked);
     this.addMappings(mm, memory.vmas);
-    this.resize(mm, anonymous, pagesOf(memory.rss));
     if (memory.swapped > 0) this.swap(mm, anonymous, pagesOf(memory.swapped));
     return files;
   }
