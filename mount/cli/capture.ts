@@ -1,20 +1,29 @@
 /** `synthproc capture`: a real /proc becomes a scenario. */
 import { writeFileSync } from "node:fs";
-import { captureScenario } from "../simulation.ts";
-import type { CaptureOptions } from "../simulation.ts";
+import { capture as captureProc } from "../capture.ts";
 import { EXIT } from "./exit-codes.ts";
 
-export interface CaptureFlags extends CaptureOptions {
+export interface CaptureFlags {
+  /** Empty: all processes. */
+  pids: readonly number[];
+  procRoot: string;
+  environ: boolean;
   /** Undefined: standard output. */
   output?: string;
 }
 
-export async function capture(flags: CaptureFlags, stdout: { write(text: string): unknown }): Promise<number> {
-  const yaml = await captureScenario(flags);
-  if (flags.output === undefined) {
-    stdout.write(yaml);
+export async function capture({ output, ...options }: CaptureFlags, streams: CaptureStreams): Promise<number> {
+  const note = (sentence: string): void => void streams.stderr.write(`synthproc: ${sentence}\n`);
+  const yaml = await captureProc({ ...options, note });
+  if (output === undefined) {
+    streams.stdout.write(yaml);
   } else {
-    writeFileSync(flags.output, yaml);
+    writeFileSync(output, yaml);
   }
   return EXIT.ok;
+}
+
+export interface CaptureStreams {
+  stdout: { write(text: string): unknown };
+  stderr: { write(text: string): unknown };
 }

@@ -145,7 +145,7 @@ function addCapture(program: Command, finish: Finish): void {
     .action(async (flags: { pid: number[]; proc: string; environ: boolean; output?: string }) => {
       const { capture } = await import("./capture.ts");
       const { pid: pids, proc: procRoot, ...others } = flags;
-      finish(await capture({ pids, procRoot, ...others }, process.stdout));
+      finish(await capture({ pids, procRoot, ...others }, process));
     });
 }
 
