@@ -15,6 +15,8 @@ export interface Entry {
 
 export class ErrnoError extends Error {
   readonly errno: number;
+  /** At which step of a longer operation it happened, if that was noted. */
+  stage?: string;
 
   constructor(errno: number, what: string) {
     super(`${what}: errno ${errno}`);
