@@ -12,14 +12,15 @@ import { HOST, MM, PAGE_SIZE, RLIM_INFINITY, SIGHAND, SIGNAL, TASK, TTY, USER_HZ
 import { rlimit } from "../kernel/limits.ts";
 import { ptraceMayAccess } from "../kernel/ptrace.ts";
 import { firstThread, isLeader, nextThread, taskComm } from "../kernel/task.ts";
+import type { MmStat } from "../mm/stat.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { readSeqbegin, readSeqretry } from "../sync/seqlock.ts";
 import { NSEC_PER_SEC } from "../time/clock.ts";
 import { formatStat, formatStatm } from "./array-format.ts";
-import { taskMmNumbers } from "./array-mm.ts";
+import { taskMmStat } from "./array-mm.ts";
 import { stateIndex, stateLetter, taskPriority } from "./array-state.ts";
 import type { Context } from "./row.ts";
-import type { MmNumbers, StatSnapshot, StatmSnapshot } from "./snapshots.ts";
+import type { StatSnapshot, StatmSnapshot } from "./snapshots.ts";
 import type { Text } from "./text.ts";
 
 const RLIMIT_RSS = 5;
@@ -36,13 +37,13 @@ export function showStat(c: Context, out: Text): number {
 
 /** Shows /proc/<pid>/statm: zeros for a task without an address space. */
 export function showStatm(c: Context, out: Text): number {
-  const mm = taskMmNumbers(c.k, c.task, c.scratch.mm);
+  const mm = taskMmStat(c.k, c.task, c.scratch.mm);
   fillStatm(c.scratch.mm, mm !== 0, c.k, mm, c.scratch.statm);
   formatStatm(c.scratch.statm, out);
   return 0;
 }
 
-function fillStatm(v: MmNumbers, hasMm: boolean, k: Kernel, mm: Ptr, out: StatmSnapshot): void {
+function fillStatm(v: MmStat, hasMm: boolean, k: Kernel, mm: Ptr, out: StatmSnapshot): void {
   out.size = hasMm ? v.totalVm : 0;
   out.resident = hasMm ? v.rssAnon + v.rssFile + v.rssShmem : 0;
   out.shared = hasMm ? v.rssFile + v.rssShmem : 0;
@@ -83,9 +84,9 @@ export function gatherStat(c: Context, out: StatSnapshot): void {
   out.cguestTime = 0;
 }
 
-function gatherMemory(k: Kernel, task: Ptr, permitted: boolean, v: MmNumbers, out: StatSnapshot): void {
+function gatherMemory(k: Kernel, task: Ptr, permitted: boolean, v: MmStat, out: StatSnapshot): void {
   const { m } = k;
-  const mm = taskMmNumbers(k, task, v);
+  const mm = taskMmStat(k, task, v);
   const visible = mm !== 0 && permitted;
   const hidden = mm !== 0 ? 1 : 0;
   out.vsize = mm === 0 ? 0 : v.totalVm * PAGE_SIZE;

@@ -6,12 +6,13 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { CRED, FS, MM, PAGE_SIZE, SIGHAND, SIGNAL, TASK } from "../kernel/layout.ts";
 import { RLIMIT_SIGPENDING, rlimit } from "../kernel/limits.ts";
 import { taskComm } from "../kernel/task.ts";
+import type { MmStat } from "../mm/stat.ts";
 import type { Ptr } from "../sync/atomics.ts";
-import { taskMmNumbers } from "./array-mm.ts";
+import { taskMmStat } from "./array-mm.ts";
 import { stateIndex } from "./array-state.ts";
 import { formatStatus } from "./array-status-format.ts";
 import type { Context } from "./row.ts";
-import type { Mask64, MmNumbers, StatusMemory, StatusSnapshot } from "./snapshots.ts";
+import type { Mask64, StatusMemory, StatusSnapshot } from "./snapshots.ts";
 import type { Text } from "./text.ts";
 
 const KB_PER_PAGE = PAGE_SIZE / 1024;
@@ -77,8 +78,8 @@ function gatherCred(k: Kernel, cred: Ptr, out: StatusSnapshot): void {
   readMask(k, cred + CRED.capAmbient, out.capAmbient);
 }
 
-function gatherMemory(k: Kernel, task: Ptr, v: MmNumbers, out: StatusSnapshot): void {
-  const mm = taskMmNumbers(k, task, v);
+function gatherMemory(k: Kernel, task: Ptr, v: MmStat, out: StatusSnapshot): void {
+  const mm = taskMmStat(k, task, v);
   out.hasMm = mm !== 0;
   out.coreDumping = false;
   out.thpEnabled = true;
@@ -86,17 +87,17 @@ function gatherMemory(k: Kernel, task: Ptr, v: MmNumbers, out: StatusSnapshot): 
 }
 
 /** task_mem: pages become kB; the program's own code is told from that of libraries by its addresses. */
-function fillMemory(k: Kernel, mm: Ptr, v: MmNumbers, out: StatusMemory): void {
+function fillMemory(k: Kernel, mm: Ptr, v: MmStat, out: StatusMemory): void {
   const { m } = k;
   const total = v.rssAnon + v.rssFile + v.rssShmem;
   const codeStart = Math.floor(m.load64(mm + MM.startCode) / PAGE_SIZE);
   const code = Math.ceil(m.load64(mm + MM.endCode) / PAGE_SIZE) - codeStart;
   const text = Math.min(code, v.execVm);
-  out.peak = Math.max(v.totalVm, v.hiwaterVm) * KB_PER_PAGE;
+  out.peak = v.hiwaterVm * KB_PER_PAGE;
   out.size = v.totalVm * KB_PER_PAGE;
   out.locked = v.lockedVm * KB_PER_PAGE;
   out.pinned = v.pinnedVm * KB_PER_PAGE;
-  out.hwm = Math.max(total, v.hiwaterRss) * KB_PER_PAGE;
+  out.hwm = v.hiwaterRss * KB_PER_PAGE;
   out.rss = total * KB_PER_PAGE;
   out.anon = v.rssAnon * KB_PER_PAGE;
   out.file = v.rssFile * KB_PER_PAGE;

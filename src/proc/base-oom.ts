@@ -2,9 +2,11 @@
 import { EACCES, EINVAL } from "../kernel/errno.ts";
 import { PF_KTHREAD } from "../kernel/flags.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { MM, PAGE_SIZE, SIGNAL, TASK } from "../kernel/layout.ts";
+import { PAGE_SIZE, SIGNAL, TASK } from "../kernel/layout.ts";
 import { CAP_SYS_RESOURCE } from "../kernel/subject.ts";
 import { firstThread, nextThread } from "../kernel/task.ts";
+import type { MmStat } from "../mm/stat.ts";
+import { mmStat } from "../mm/stat.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { parseInteger } from "./base-parse.ts";
 import type { Context } from "./row.ts";
@@ -22,14 +24,14 @@ const INT_MAX = 0x7fffffff;
 export function showOomScore(c: Context, out: Text): number {
   const { k } = c;
   const total = Math.floor((k.config.memTotal + k.config.swapTotal) / PAGE_SIZE);
-  const points = badness(k, c.task, total);
+  const points = badness(k, c.task, total, c.scratch.mm);
   const scaled = points === null ? 0 : Math.trunc(((OOM_SCORE_ADJ_MAX + Math.trunc((points * 1000) / total)) * 2) / 3);
   out.dec(scaled).byte(10);
   return 0;
 }
 
 /** oom_badness: pages that killing the process would free, moved by its adjustment; null if it must not be killed. */
-function badness(k: Kernel, task: Ptr, total: number): number | null {
+function badness(k: Kernel, task: Ptr, total: number, v: MmStat): number | null {
   const { m } = k;
   const signal = m.load(task + TASK.signal);
   const kernelThread = (m.load(task + TASK.flags) & PF_KTHREAD) !== 0;
@@ -37,9 +39,10 @@ function badness(k: Kernel, task: Ptr, total: number): number | null {
   const mm = mmOfGroup(k, task);
   const adjustment = m.load(signal + SIGNAL.oomScoreAdj);
   if (mm === 0 || adjustment === OOM_SCORE_ADJ_MIN) return null;
-  const resident = m.load(mm + MM.rssAnon) + m.load(mm + MM.rssFile) + m.load(mm + MM.rssShmem);
-  const tables = Math.floor(m.load(mm + MM.pgtablesBytes) / PAGE_SIZE);
-  return resident + m.load(mm + MM.swapEnts) + tables + adjustment * Math.floor(total / 1000);
+  mmStat(k, mm, v);
+  const tables = Math.floor(v.pgtablesBytes / PAGE_SIZE);
+  const pages = v.rssAnon + v.rssFile + v.rssShmem + v.swapEnts + tables;
+  return pages + adjustment * Math.floor(total / 1000);
 }
 
 /** The address space of any thread that still has one (find_lock_task_mm). */

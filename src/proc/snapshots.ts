@@ -4,6 +4,9 @@
  */
 import { TraceSnapshot } from "../kernel/guarded.ts";
 import { IoSnapshot } from "../kernel/io-accounting.ts";
+import { MapsWalk } from "../mm/maps-walk.ts";
+import { SmapsNumbers } from "../mm/smaps.ts";
+import { MmStat } from "../mm/stat.ts";
 import { TimerSnapshot } from "../time/posix-timers.ts";
 import { Parsed } from "./base-parse.ts";
 
@@ -76,24 +79,6 @@ export class StatmSnapshot {
   shared = 0;
   text = 0;
   data = 0;
-}
-
-/** What stat, statm and status are told of an address space: pages of one moment, except where said. */
-export class MmNumbers {
-  totalVm = 0;
-  lockedVm = 0;
-  pinnedVm = 0;
-  dataVm = 0;
-  execVm = 0;
-  stackVm = 0;
-  rssAnon = 0;
-  rssFile = 0;
-  rssShmem = 0;
-  swapEnts = 0;
-  hiwaterRss = 0;
-  hiwaterVm = 0;
-  /** Bytes. */
-  pgtablesBytes = 0;
 }
 
 /** The memory lines of /proc/<pid>/status, in kB. */
@@ -234,9 +219,39 @@ export class FdinfoSnapshot {
   dataHigh = 0;
 }
 
+/** What a line of maps shows before the name. */
+export class VmaHeader {
+  /** Bytes. */
+  start = 0;
+  end = 0;
+  /** VM_* */
+  flags = 0;
+  /** Bytes. */
+  offset = 0;
+  /** major << 20 | minor */
+  dev = 0;
+  ino = 0;
+}
+
+/** Pages of one line of numa_maps. */
+export class NumaPages {
+  pages = 0;
+  anon = 0;
+  dirty = 0;
+  /** How many map the most shared page. */
+  mapCountMax = 1;
+  swapCache = 0;
+  active = 0;
+  writeback = 0;
+}
+
 /** What one thread needs of each; see Context.scratch. */
 export class Scratch {
-  readonly mm = new MmNumbers();
+  readonly mm = new MmStat();
+  readonly walk = new MapsWalk();
+  readonly smaps = new SmapsNumbers();
+  readonly numa = new NumaPages();
+  readonly rollup = new VmaHeader();
   readonly io = new IoSnapshot();
   readonly trace = new TraceSnapshot();
   readonly timer = new TimerSnapshot();

@@ -1,22 +1,13 @@
 /** Pure formatters of maps, smaps, smaps_rollup and numa_maps (fs/proc/task_mmu.c). */
 import { VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE } from "../mm/flags.ts";
+import type { SmapsNumbers } from "../mm/smaps.ts";
+import type { NumaPages, VmaHeader } from "./snapshots.ts";
 import type { Text } from "./text.ts";
 
 /** Column at which names start: one blank more than the width that the fixed part is padded to. */
 const NAME_COLUMN = 73;
 const MINOR_BITS = 20;
 const MINOR_MASK = (1 << MINOR_BITS) - 1;
-
-/** What a line of maps shows before the name. Addresses and offset in bytes; flags VM_*. */
-export interface VmaHeader {
-  start: number;
-  end: number;
-  flags: number;
-  offset: number;
-  /** major << 20 | minor */
-  dev: number;
-  ino: number;
-}
 
 /** The fixed part of a line (show_vma_header_prefix), with its trailing blank. */
 export function formatVmaHeader(v: VmaHeader, out: Text): void {
@@ -37,32 +28,6 @@ export function formatVmaHeader(v: VmaHeader, out: Text): void {
 /** Pads a line that started at `start` to where a name comes (seq_pad): at least one blank. */
 export function padToName(out: Text, start: number): void {
   out.padTo(start, NAME_COLUMN - 1).byte(32);
-}
-
-/** The numbers of smaps in kB, and of smaps_rollup (which leaves out what belongs to one mapping). */
-export interface SmapsNumbers {
-  rss: number;
-  pss: number;
-  pssDirty: number;
-  pssAnon: number;
-  pssFile: number;
-  pssShmem: number;
-  sharedClean: number;
-  sharedDirty: number;
-  privateClean: number;
-  privateDirty: number;
-  referenced: number;
-  anonymous: number;
-  ksm: number;
-  lazyFree: number;
-  anonHugePages: number;
-  shmemPmdMapped: number;
-  filePmdMapped: number;
-  sharedHugetlb: number;
-  privateHugetlb: number;
-  swap: number;
-  swapPss: number;
-  locked: number;
 }
 
 function kilobytes(out: Text, label: string, value: number): void {
@@ -108,17 +73,6 @@ export function formatSmapsHead(size: number, kernelPage: number, mmuPage: numbe
 export function formatSmapsTail(thpEligible: boolean, vmFlags: string, out: Text): void {
   out.str("THPeligible:    ").dec(thpEligible ? 1 : 0, 8);
   out.str("\nVmFlags: ").str(vmFlags).byte(10);
-}
-
-/** Pages of one line of numa_maps; `file` says that a name has been written, `label` is " heap", " stack" or nothing. */
-export interface NumaPages {
-  pages: number;
-  anon: number;
-  dirty: number;
-  mapCountMax: number;
-  swapCache: number;
-  active: number;
-  writeback: number;
 }
 
 /** The rest of a line of numa_maps after the policy and the name (show_numa_map); all pages are on node 0. */

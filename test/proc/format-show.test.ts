@@ -9,6 +9,11 @@ import { accountIo } from "../../src/kernel/io-accounting.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import { FileKind, HOST, MM, TASK } from "../../src/kernel/layout.ts";
 import { Cache } from "../../src/kernel/caches.ts";
+import { LOCKED, LOCKFREE, Path } from "../../src/kernel/knobs.ts";
+import { pathNew, pathUnlink } from "../../src/kernel/path.ts";
+import { MAP_PRIVATE, PROT_READ } from "../../src/mm/flags.ts";
+import { mmap } from "../../src/mm/mmap.ts";
+import { touch } from "../../src/mm/resident.ts";
 import { findTask } from "../../src/kernel/pid.ts";
 import type { Subject } from "../../src/kernel/subject.ts";
 import { setTaskComm, setTaskState } from "../../src/kernel/task.ts";
@@ -46,6 +51,7 @@ import { showFdinfo } from "../../src/proc/fdinfo.ts";
 import type { HostView } from "../../src/proc/host-view.ts";
 import type { Context, SeqOperations } from "../../src/proc/row.ts";
 import { Scratch } from "../../src/proc/snapshots.ts";
+import { mapsSeq, numaMapsSeq, showSmapsRollup, smapsSeq } from "../../src/proc/task-mmu.ts";
 import { readPagemap } from "../../src/proc/task-mmu-pagemap.ts";
 import { Text } from "../../src/proc/text.ts";
 import { timerCreate, timerDelete } from "../../src/time/posix-timers.ts";
@@ -315,11 +321,21 @@ describe("address spaces", () => {
     const at = opened(c, openMmRead);
     expect(readPagemap(at, 4, new Uint8Array(8))).toBe(-EINVAL);
     expect(readPagemap(at, 0, new Uint8Array(9))).toBe(-EINVAL);
-    const mm = k.m.load(init + TASK.mm);
-    const stack = k.m.load64(mm + MM.startStack);
-    const page = Math.floor(stack / 4096);
-    const dest = new Uint8Array(64 * 8);
-    expect(readPagemap(at, (page - 32) * 8, dest)).toBe(512);
+    const dest = new Uint8Array(2 ** 20);
+    let present = 0;
+    for (const line of all(mapsSeq, at).split("\n").slice(0, -2)) {
+      const [start, end] = line
+        .split(" ", 1)
+        .join("")
+        .split("-")
+        .map((hex) => parseInt(hex, 16)) as [number, number];
+      const bytes = ((end - start) / 4096) * 8;
+      expect(readPagemap(at, (start / 4096) * 8, dest.subarray(0, bytes))).toBe(bytes);
+      for (let i = 7; i < bytes; i += 8) present += (dest[i] as number) >> 7;
+    }
+    expect(present).toBeGreaterThan(0);
+    expect(present).toBe(statField(c, 24));
+    expect(readPagemap(at, (0x7ffffffff000 / 4096) * 8, dest)).toBe(0);
     releaseMm(at);
   });
 
@@ -330,6 +346,86 @@ describe("address spaces", () => {
     expect(write(writeCoredumpFilter, c, "4294967296")).toBe(-ERANGE);
     expect(write(writeClearRefs, c, "7")).toBe(-EINVAL);
     expect(write(writeClearRefs, c, "5\n")).toBe(2);
+  });
+});
+
+describe("maps, smaps, smaps_rollup, numa_maps", () => {
+  const sumOf = (text: string, pattern: RegExp): number =>
+    [...text.matchAll(pattern)].reduce((sum, match) => sum + Number(match[1]), 0);
+
+  test("agree with status and each other", () => {
+    const at = opened(c, openMaps);
+    const smaps = all(smapsSeq, at);
+    const kb = (name: string): number => parseInt(statusLine(c, name), 10);
+    // The gate area isn't part of the process.
+    expect(sumOf(smaps, /^Size: +(\d+) kB/gm) - 4).toBe(kb("VmSize"));
+    expect(sumOf(smaps, /^Rss: +(\d+) kB/gm)).toBe(kb("VmRSS"));
+    expect(sumOf(smaps, /^Anonymous: +(\d+) kB/gm)).toBe(kb("RssAnon"));
+    const rollup = shown(showSmapsRollup, at);
+    expect(sumOf(rollup, /^Rss: +(\d+) kB/gm)).toBe(kb("VmRSS"));
+    expect(sumOf(rollup, /^Pss_(?:Anon|File|Shmem): +(\d+) kB/gm)).toBeLessThanOrEqual(
+      sumOf(rollup, /^Pss: +(\d+) kB/gm),
+    );
+    const maps = all(mapsSeq, at).split("\n").slice(0, -1);
+    expect(smaps.split("\n").filter((line) => /^[0-9a-f]+-/.test(line))).toEqual(maps);
+    const first = (maps[0] as string).split("-")[0] as string;
+    const last = /-([0-9a-f]+)/.exec(maps.at(-2) as string)?.[1] as string;
+    expect(rollup.split("\n")[0]).toBe(`${first}-${last} ---p 00000000 00:00 0`.padEnd(73) + "[rollup]");
+    const numa = all(numaMapsSeq, at).split("\n").slice(0, -1);
+    expect(numa).toHaveLength(maps.length - 1);
+    expect(sumOf(numa.join("\n"), / N0=(\d+)/g) * 4).toBe(kb("VmRSS"));
+    expect(numa.map((line) => line.split(" ")[0])).toEqual(maps.slice(0, -1).map((line) => line.split("-")[0]));
+    releaseMm(at);
+  });
+
+  test("a walk that stops and starts at each record gives the same text, in both forms", () => {
+    const at = opened(c, openMaps);
+    const whole = all(mapsSeq, at);
+    expect(whole).toMatch(/^[0-9a-f]+-[0-9a-f]+ r--p 00000000 fe:00 1001 +\/usr\/bin\/prog\n/);
+    expect(whole).toMatch(
+      /\[heap\]\n.*\[vdso\]\n.*\[stack\]\nffffffffff600000-ffffffffff601000 --xp .*\[vsyscall\]\n$/s,
+    );
+    for (const mode of [LOCKFREE, LOCKED]) {
+      k.m.store(HOST.pathMode + Path.maps, mode);
+      expect(all(mapsSeq, at)).toBe(whole);
+      const out = new Text(64);
+      const cursor = { index: 0, entry: 0 };
+      for (;;) {
+        const result = mapsSeq.start(at, cursor);
+        if (result > 0) {
+          mapsSeq.show(at, cursor, out);
+          mapsSeq.next(at, cursor);
+        }
+        mapsSeq.stop(at, cursor);
+        if (result === 0) break;
+      }
+      expect(out.toString()).toBe(whole);
+    }
+    releaseMm(at);
+  });
+
+  test("names with blanks and newlines, unlinked files", () => {
+    const mm = k.m.load(init + TASK.mm);
+    const path = pathNew(k, { name: "/tmp/a b\nc\\d", ino: 77 });
+    const address = mmap(k, mm, 0, 4096, PROT_READ, MAP_PRIVATE, path, 0);
+    expect(address).toBeGreaterThan(0);
+    touch(k, mm, address, 1);
+    const at = opened(c, openMaps);
+    const line = (text: string): string => text.split("\n").find((each) => each.startsWith(address.toString(16))) ?? "";
+    expect(line(all(mapsSeq, at)).slice(73)).toBe("/tmp/a b\\012c\\d");
+    pathUnlink(k, path);
+    expect(line(all(mapsSeq, at)).slice(73)).toBe("/tmp/a b\\012c\\d (deleted)");
+    expect(line(all(numaMapsSeq, at))).toContain(" default file=/tmp/a\\040b\\012c\\d\\040(deleted)");
+    releaseMm(at);
+  });
+
+  test("are empty, or gone, without mappings", () => {
+    const child = context(fork(k, init), subject(0));
+    const at = opened(child, openMaps);
+    exitGroup(k, child.task, 0);
+    expect(all(mapsSeq, at) + all(smapsSeq, at) + all(numaMapsSeq, at)).toBe("");
+    expect(refused(showSmapsRollup, at)).toBe(-ESRCH);
+    releaseMm(at);
   });
 });
 

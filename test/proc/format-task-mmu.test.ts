@@ -8,7 +8,8 @@ import {
   formatVmaHeader,
   padToName,
 } from "../../src/proc/task-mmu-format.ts";
-import type { SmapsNumbers, VmaHeader } from "../../src/proc/task-mmu-format.ts";
+import type { SmapsNumbers } from "../../src/mm/smaps.ts";
+import type { VmaHeader } from "../../src/proc/snapshots.ts";
 import { Text } from "../../src/proc/text.ts";
 import { everywhere } from "./format-real.ts";
 
