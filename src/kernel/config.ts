@@ -38,6 +38,8 @@ export interface Program {
   readonly path: string;
   /** Index of the program's own file in {@link KernelConfig.files}. */
   readonly file: number;
+  /** The file itself, if it was added later (addFile) and the configuration doesn't know it. */
+  readonly image?: ImageFile;
   /** Indexes of its libraries, the dynamic linker last; empty for static programs. */
   readonly libraries: readonly number[];
   /** Bytes of anonymous data after the program (bss), of heap, and of anonymous mappings at start. */

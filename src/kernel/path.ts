@@ -1,10 +1,13 @@
 /** Names and inodes of files, reference-counted; those of the configuration are shared by all processes. */
-import { HEADER_WORDS } from "../shm/struct.ts";
 import { carve } from "../shm/slab.ts";
-import { bytesPut, latin1Bytes } from "../shm/bytes.ts";
+import { bytesPut, bytesText, latin1Bytes } from "../shm/bytes.ts";
 import type { Ptr } from "../sync/atomics.ts";
+import { LockClass } from "../sync/lockdep.ts";
 import { refcountDecAndTest, refcountInc } from "../sync/refcount.ts";
+import { spinLock, spinUnlock } from "../sync/spinlock.ts";
 import { Cache } from "./caches.ts";
+import type { ImageFile } from "./config.ts";
+import { ENOSPC } from "./errno.ts";
 import type { Kernel } from "./kernel.ts";
 import { HOST, PATH } from "./layout.ts";
 
@@ -23,6 +26,8 @@ export interface PathSpec {
   readonly shmem?: boolean;
 }
 
+/** Files that can be added to those of the configuration. */
+const SPARE_FILES = 4096;
 const DEFAULT_MAJOR = 254;
 const S_IFREG_0644 = 0o100644;
 /** tmpfs by convention, memfd_create(2), System V segments, shared anonymous memory. */
@@ -73,7 +78,7 @@ export function pathUnlink(k: Kernel, path: Ptr): void {
 export function registerFiles(k: Kernel): void {
   const { m, config } = k;
   const count = config.files.length;
-  const table = carve(m, { breakAt: HOST.breakAt, limit: HOST.limit }, Math.max(count, HEADER_WORDS));
+  const table = carve(m, { breakAt: HOST.breakAt, limit: HOST.limit }, count + SPARE_FILES);
   for (let i = 0; i < count; i++) {
     const file = config.files[i] as (typeof config.files)[number];
     m.plainStore(table + i, pathNew(k, { ...file, name: file.path }));
@@ -82,7 +87,38 @@ export function registerFiles(k: Kernel): void {
   m.store(HOST.pathCount, count);
 }
 
-/** The PATH of a file of the configuration, by index; no reference is taken. */
+/**
+ * Adds a file to those of the configuration, unless one with its name is there that has not been unlinked. Threads that
+ * know the file by another way may ask for it too and get the same one.
+ * @returns its index, or -ENOSPC if no more can be added
+ */
+export function addFile(k: Kernel, file: ImageFile): number {
+  const { t, m } = k;
+  spinLock(t, HOST.registryLock, LockClass.registry);
+  const count = m.load(HOST.pathCount);
+  const table = m.load(HOST.paths);
+  let index = findAdded(k, file.path, table, k.config.files.length, count);
+  if (index < 0 && count >= k.config.files.length + SPARE_FILES) index = -ENOSPC;
+  else if (index < 0) {
+    index = count;
+    m.store(table + index, pathNew(k, { ...file, name: file.path }));
+    m.store(HOST.pathCount, count + 1);
+  }
+  spinUnlock(t, HOST.registryLock, LockClass.registry);
+  return index;
+}
+
+/** @pre registryLock held */
+function findAdded(k: Kernel, name: string, table: Ptr, from: number, to: number): number {
+  const { m } = k;
+  for (let index = from; index < to; index++) {
+    const path = m.load(table + index);
+    if (m.load(path + PATH.deleted) === 0 && bytesText(m, m.load(path + PATH.name)) === name) return index;
+  }
+  return -1;
+}
+
+/** The PATH of a file of the configuration, or of one that was added, by index; no reference is taken. */
 export function configPath(k: Kernel, index: number): Ptr {
   if (index < 0 || index >= k.m.load(HOST.pathCount)) throw new RangeError(`no file ${index} in the configuration`);
   return k.m.load(k.m.load(HOST.paths) + index);

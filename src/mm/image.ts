@@ -185,7 +185,7 @@ function isRelro(file: ImageFile, index: number): boolean {
 /** Program, bss and heap, ascending. */
 function planProgram(k: Kernel, mm: Ptr, program: Program, random: Random): Plan[] {
   const { m } = k;
-  const file = k.config.files[program.file] as ImageFile;
+  const file = program.image ?? (k.config.files[program.file] as ImageFile);
   const dynamic = program.libraries.length > 0;
   const base = dynamic ? DYN_BASE + random.below(MMAP_RANDOM) * PAGE_SIZE : FIXED_BASE;
   const plans: Plan[] = [];
