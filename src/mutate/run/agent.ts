@@ -31,12 +31,18 @@ export class Slot {
   /** What it made in the address space is gone: the process executes another program. */
   forgetImage(): void {
     const { kind } = this.behaviour;
-    if (kind === "open") return;
+    // Descriptors stay open, and children stay children.
+    if (kind === "open" || kind === "fork") return;
+    if (kind === "clone") this.live = 0;
+    this.forgetThings();
+  }
+
+  /** What it made is gone. */
+  forgetThings(): void {
     this.kept = [];
     this.lengths = [];
     this.base = 0;
     this.size = 0;
-    if (kind === "clone") this.live = 0;
   }
 }
 

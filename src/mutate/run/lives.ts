@@ -50,7 +50,8 @@ export function takeMembers(scene: Scene, now: number): void {
     for (let member = 0; member < pids.length; member++) {
       const ordinal = (firsts[group.index] as number) + member;
       if (!scene.owns(ordinal)) continue;
-      claimTask(k, pids[member] as number, ordinal, place.index);
+      const pid = memberPid(k, ordinal);
+      if (pid !== 0) claimTask(k, pid, ordinal, place.index);
       if (group.behaviours.length > 0) startSlots(scene, memberAgent(scene, group.index, member), now);
     }
     k.quiescent();

@@ -62,17 +62,30 @@ function perform(scene: Scene, agent: Agent, slot: Slot, operations: readonly Op
   for (const operation of operations) {
     const life = agent.life;
     result = scene.apply(agent, operation);
-    if (result < 0) return failed(scene, agent, operation, result, at);
+    if (result < 0) return failed(scene, agent, slot, operation, result, at);
     settle(scene, agent, slot, operation, result, at);
     if (agent.life !== life) return result;
   }
   return result;
 }
 
-/** A thread, or the whole process, may be gone: others end processes too. Other errors are like those of a real call. */
-function failed(scene: Scene, agent: Agent, operation: Operation, result: number, at: number): number {
-  if (result !== -ESRCH) return result;
-  if (!checkAlive(scene, agent, at) && "tid" in operation) agent.tids = threadIds(scene.k, agent.pid);
+/** Operations on something that the behaviour made before. */
+const ON_THINGS_MADE: ReadonlySet<Operation["kind"]> = new Set([
+  "munmap",
+  "mprotect",
+  "mremap",
+  "timerDelete",
+  "close",
+]);
+
+/** Others act as the process too: a thread, the whole process, or what a behaviour made may be gone. */
+function failed(scene: Scene, agent: Agent, slot: Slot, operation: Operation, result: number, at: number): number {
+  if (result === BUSY || result === STOPPED) return result;
+  if (result === -ESRCH) {
+    if (!checkAlive(scene, agent, at) && "tid" in operation) agent.tids = threadIds(scene.k, agent.pid);
+  } else if (ON_THINGS_MADE.has(operation.kind)) {
+    slot.forgetThings();
+  }
   return result;
 }
 
