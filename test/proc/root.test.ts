@@ -276,13 +276,23 @@ describe("the tables", () => {
   });
 
   test("captured files win, and those that only the capture has are there, too", () => {
-    const rawFiles = { meminfo: "MemTotal: 1 kB\n", "fs/x/y": "z\n", "net/arp": "a\n", "sys/vm/swappiness": "1\n" };
+    const rawFiles = {
+      meminfo: "MemTotal: 1 kB\n",
+      "fs/x/y": "z\n",
+      "net/arp": "a\n",
+      "sys/vm/swappiness": "1\n",
+      "sys/q/r": "5\n",
+    };
     const { k, read } = machine({}, { ...TEST_HOST, rawFiles });
     expect(k.m.load(HOST.sysctlValues)).toBe(0);
     expect(read("meminfo")).toBe("MemTotal: 1 kB\n");
     expect(read("fs/x/y")).toBe("z\n");
     expect(read("net/arp")).toBe("a\n");
     expect(read("sys/vm/swappiness")).toBe("1\n");
+    expect(read("sys/q/r")).toBe("5\n");
+    for (const path of ["tty", "stat/x"]) {
+      expect(() => rootRows({ ...TEST_HOST, rawFiles: { [path]: "" } })).toThrow("a file and a directory at once");
+    }
   });
 
   test("physical addresses are for administrators", () => {

@@ -135,7 +135,11 @@ interface Folder {
   readonly files: Row[];
 }
 
-/** Nests leaves into directories; `prefix` ("net/") is cut off. @returns the rows at the top, in readdir order */
+/**
+ * Nests leaves into directories; `prefix` ("net/") is cut off.
+ * @returns the rows at the top, in readdir order
+ * @throws RangeError if a path is a file and a directory at once, as a captured path may make it
+ */
 export function tree(leaves: readonly Leaf[], prefix: string, order: NameOrder): Row[] {
   const top = newFolder();
   for (const leaf of leaves) place(top, leaf.path.slice(prefix.length).split("/"), leaf.row);
@@ -160,7 +164,11 @@ function place(top: Folder, parts: readonly string[], row: Row): void {
 
 function rowsOf(folder: Folder, order: NameOrder): Row[] {
   const rows: Row[] = [...folder.files];
-  for (const [name, inner] of folder.folders) rows.push(dirRow(name, inner, order));
+  for (const [name, inner] of folder.folders) {
+    if (folder.files.some((row) => row.name === name))
+      throw new RangeError(`${name} is a file and a directory at once`);
+    rows.push(dirRow(name, inner, order));
+  }
   return rows.sort((a, b) => order(a.name, b.name));
 }
 

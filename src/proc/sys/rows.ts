@@ -46,8 +46,25 @@ function interfaceSpecs(host: HostView): SysctlSpec[] {
   return specs;
 }
 
+/** Captured files that the tables don't know: read-only. */
+function capturedOnly(host: HostView, known: ReadonlySet<string>): Leaf[] {
+  const leaves: Leaf[] = [];
+  for (const path of Object.keys(host.rawFiles)) {
+    if (!path.startsWith("sys/") || path.startsWith("sys/synthproc/") || known.has(path.slice(4))) continue;
+    const text = captured(host, path.slice(4)) as string;
+    leaves.push(
+      sysctlLeaf(
+        [path.slice(4), 0o444, FIXED, text],
+        fixedStore(() => text),
+      ),
+    );
+  }
+  return leaves;
+}
+
 /** All sysctls of a host, with those of its interfaces and the simulation's own. */
 export function sysctlLeaves(host: HostView): Leaf[] {
   const specs = [...SYSCTLS, ...interfaceSpecs(host)];
-  return [...specs.map((spec, slot) => leafOf(host, spec, slot)), ...SYNTHPROC_LEAVES];
+  const known = new Set(specs.map(([path]) => path));
+  return [...specs.map((spec, slot) => leafOf(host, spec, slot)), ...capturedOnly(host, known), ...SYNTHPROC_LEAVES];
 }

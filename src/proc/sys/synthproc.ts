@@ -38,6 +38,7 @@ export const SYNTHPROC_LEAVES: readonly Leaf[] = [
     sysctlLeaf([`synthproc/${name}`, 0o644, word(MODE_WORDS, EINVAL), ""], pathMode(path)),
   ),
   sysctlLeaf(["synthproc/hidepid", 0o644, int(0, 4), ""], hidepid),
+  sysctlLeaf(["synthproc/hidepid_gid", 0o644, int(0), ""], wordStore(HOST.hidepidGid)),
   sysctlLeaf(["synthproc/mutator/paused", 0o644, BOOL, ""], wordStore(HOST.mutatorPaused)),
   sysctlLeaf(["synthproc/mutator/speed", 0o644, int(1, MAX_SPEED), ""], wordStore(HOST.mutatorSpeed)),
 ];
