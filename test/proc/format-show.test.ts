@@ -12,6 +12,8 @@ import { Cache } from "../../src/kernel/caches.ts";
 import { LOCKED, LOCKFREE, Path } from "../../src/kernel/knobs.ts";
 import { pathNew, pathUnlink } from "../../src/kernel/path.ts";
 import { MAP_PRIVATE, PROT_READ } from "../../src/mm/flags.ts";
+import { mmapWriteLock, mmapWriteUnlock, vmaStartWrite } from "../../src/mm/lock.ts";
+import { allVmas } from "../../src/mm/mm.ts";
 import { mmap } from "../../src/mm/mmap.ts";
 import { touch } from "../../src/mm/resident.ts";
 import { findTask } from "../../src/kernel/pid.ts";
@@ -54,8 +56,9 @@ import { Scratch } from "../../src/proc/snapshots.ts";
 import { mapsSeq, numaMapsSeq, showSmapsRollup, smapsSeq } from "../../src/proc/task-mmu.ts";
 import { readPagemap } from "../../src/proc/task-mmu-pagemap.ts";
 import { Text } from "../../src/proc/text.ts";
+import { WOULD_WAIT } from "../../src/proc/vfs.ts";
 import { timerCreate, timerDelete } from "../../src/time/posix-timers.ts";
-import { subject, testKernel } from "../support/kernel.ts";
+import { joinKernel, subject, testKernel } from "../support/kernel.ts";
 import { cloneThread, fork, startInit } from "../support/processes.ts";
 
 const HOST_VIEW = { mountinfo: ["22 1 254:0 / / rw - ext4 /dev/vda rw"] } as unknown as HostView;
@@ -401,6 +404,36 @@ describe("maps, smaps, smaps_rollup, numa_maps", () => {
       }
       expect(out.toString()).toBe(whole);
     }
+    releaseMm(at);
+  });
+
+  test("a reader that must not sleep is told so by a writer, and goes on later where it was", () => {
+    const at = opened(c, openMaps);
+    const whole = all(mapsSeq, at);
+    const mm = k.m.load(init + TASK.mm);
+    const writer = joinKernel(k.m.buffer);
+    const out = new Text(64);
+    const cursor = { index: 0, entry: 0 };
+    k.t.maySleep = false;
+    expect(mapsSeq.start(at, cursor)).toBe(1);
+    mapsSeq.show(at, cursor, out);
+    expect(mapsSeq.next(at, cursor)).toBe(1);
+    mapsSeq.stop(at, cursor);
+    const position = cursor.index;
+    mmapWriteLock(writer, mm);
+    for (const vma of allVmas(writer, mm)) vmaStartWrite(writer, mm, vma);
+    expect(mapsSeq.start(at, cursor)).toBe(WOULD_WAIT);
+    mapsSeq.stop(at, cursor);
+    expect(cursor.index).toBe(position);
+    expect(refused(showSmapsRollup, at)).toBe(WOULD_WAIT);
+    mmapWriteUnlock(writer, mm);
+    for (let result = mapsSeq.start(at, cursor); result > 0; result = mapsSeq.next(at, cursor)) {
+      mapsSeq.show(at, cursor, out);
+    }
+    mapsSeq.stop(at, cursor);
+    expect(out.toString()).toBe(whole);
+    k.t.maySleep = true;
+    writer.idle();
     releaseMm(at);
   });
 
