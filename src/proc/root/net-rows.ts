@@ -108,6 +108,7 @@ const STILL: readonly Leaf[] = [
   text("nf_conntrack_expect", "Connections expected.", "", FILTER_MODE),
   text("netfilter/nf_log", "Loggers.", ""),
   text("ipconfig/ntp_servers", "Time servers that the boot protocol named.", ""),
+  directory("net/dev_snmp6", 0o555, "Counters of IPv6, one file an interface."),
   directory("net/ip6t_hashlimit", 0o555, "Tables of the hashlimit match."),
   directory("net/ipt_hashlimit", 0o555, "Tables of the hashlimit match."),
   directory("net/xt_recent", 0o555, "Tables of the recent match."),
