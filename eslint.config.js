@@ -44,7 +44,19 @@ export default tseslint.config(
   js.configs.recommended,
   {
     languageOptions: {
-      globals: { process: "readonly", console: "readonly", URL: "readonly" },
+      globals: Object.fromEntries(
+        [
+          "process",
+          "console",
+          "URL",
+          "Buffer",
+          "performance",
+          "setTimeout",
+          "clearTimeout",
+          "TextDecoder",
+          "TextEncoder",
+        ].map((name) => [name, "readonly"]),
+      ),
     },
     linterOptions: { reportUnusedDisableDirectives: "error" },
   },

@@ -1,6 +1,6 @@
 /** The command line: `main` runs one command and gives its exit status. */
-import { CommanderError } from "commander";
-import type { Command } from "commander";
+import { CommanderError, Help } from "commander";
+import type { Command, Option } from "commander";
 import { EXIT } from "./cli/exit-codes.ts";
 import { createProgram } from "./cli/program.ts";
 import { packageVersion } from "./version.ts";
@@ -18,6 +18,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const program = createProgram({ version: packageVersion(), argv, limits: await transportLimits(argv), finish });
   for (const command of [program, ...program.commands]) {
     plainErrors(command);
+    plainHelp(command);
   }
   try {
     if (argv.length === 0) {
@@ -56,4 +57,12 @@ function plainErrors(command: Command): void {
       write(`synthproc: ${sentence.replace(/\.$/, "")}; see ${name} --help\n`);
     },
   });
+}
+
+/** That a flag is off unless it is given needs no saying. */
+function plainHelp(command: Command): void {
+  const help = new Help();
+  const optionDescription = (option: Option): string =>
+    help.optionDescription(option).replace(/ ?\(default: (false|\[\])\)/, "");
+  command.configureHelp({ optionDescription });
 }
