@@ -5,7 +5,9 @@
  */
 import { dupMm, mmget } from "../mm/mm.ts";
 import type { Ptr } from "../sync/atomics.ts";
+import { LockClass } from "../sync/lockdep.ts";
 import { refcountInc } from "../sync/refcount.ts";
+import { rwsemInitHeld } from "../sync/rwsem.ts";
 import { bootTimeNs } from "../time/clock.ts";
 import { Cache } from "./caches.ts";
 import { getCred } from "./cred.ts";
@@ -46,6 +48,8 @@ export interface CloneOptions {
   /** Which mutator owns it, and that mutator's state for it; as its parent if absent. */
   readonly owner?: number;
   readonly behaviour?: number;
+  /** The caller acts as the new process from its first moment on, and ends that with actEnd. Not for threads. */
+  readonly acting?: boolean;
 }
 
 /**
@@ -64,6 +68,7 @@ export function copyProcess(k: Kernel, parent: Ptr, flags: number, options: Clon
   const task = newTask(k, parent, pid, options);
   copyCredAndNamespaces(k, parent, task);
   copyResources(k, parent, task, flags, options.kernelThread === true);
+  if (options.acting === true && (flags & CLONE_THREAD) === 0) actAs(k, task);
   publish(k, parent, task, flags);
   return pid;
 }
@@ -97,6 +102,12 @@ const INHERITED = [
   TASK.cgroup,
   TASK.cpu,
 ] as const;
+
+/** As actBegin, for a process that nobody else can see yet. */
+function actAs(k: Kernel, task: Ptr): void {
+  k.m.plainStore(task + TASK.usage, 2);
+  rwsemInitHeld(k.t, k.m.load(task + TASK.signal) + SIGNAL.actor, LockClass.actor, true);
+}
 
 function newTask(k: Kernel, parent: Ptr, pid: number, options: CloneOptions): Ptr {
   const { m } = k;

@@ -63,6 +63,12 @@ export function upRead(t: Thread, sem: Ptr, lockClass: LockClassId): void {
   if (t.m.add(sem + COUNT, -1) === 1 && t.m.load(sem + WRITERS_WAITING) !== 0) wake(t, sem);
 }
 
+/** Makes a lock that its maker holds for write. @pre no other thread can see it yet */
+export function rwsemInitHeld(t: Thread, sem: Ptr, lockClass: LockClassId, nested = false): void {
+  t.m.plainStore(sem + COUNT, WRITER);
+  t.lockdep.acquire(lockClass, nested);
+}
+
 /** Takes the lock for write if it is free. */
 export function downWriteTrylock(t: Thread, sem: Ptr, lockClass: LockClassId, nested = false): boolean {
   if (t.m.compareExchange(sem + COUNT, 0, WRITER) !== 0) return false;

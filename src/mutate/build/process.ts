@@ -17,6 +17,7 @@ import {
   PF_NOFREEZE,
   PF_RANDOMIZE,
   PF_WQ_WORKER,
+  SIGKILL,
   TASK_IDLE,
   TASK_INTERRUPTIBLE,
   TASK_RUNNING,
@@ -24,8 +25,10 @@ import {
   TASK_UNINTERRUPTIBLE,
 } from "../../kernel/flags.ts";
 import { putCred } from "../../kernel/cred.ts";
-import { exitGroup } from "../../kernel/exit.ts";
+import { exitGroup, reap } from "../../kernel/exit.ts";
 import { filesNew, putFiles } from "../../kernel/files.ts";
+import { actEnd } from "../../kernel/actor.ts";
+import { execUpdateWriteBegin, execUpdateWriteEnd } from "../../kernel/exec-update.ts";
 import { copyProcess } from "../../kernel/fork.ts";
 import { fsNew, putFs } from "../../kernel/fs-struct.ts";
 import { accountIo } from "../../kernel/io-accounting.ts";
@@ -131,12 +134,33 @@ export class ProcessMaker {
     const began = options.startTime ?? startTime(this.scenario, group, member, parentStart, random);
     const pid = this.fork(group, member, parent, began, options);
     const task = findTask(k, pid);
-    this.dress(task, group, member, pid, random);
-    if (options.startTime === undefined) this.givePast(task, group, began, random);
+    try {
+      this.furnish(task, group, member, random, options.startTime === undefined ? began : null);
+    } catch (error) {
+      exitGroup(k, task, SIGKILL);
+      actEnd(k, task);
+      reap(k, task);
+      throw error;
+    }
+    actEnd(k, task);
+    return pid;
+  }
+
+  /** @param began start of its past, or null if it has none */
+  private furnish(task: Ptr, group: Group, member: number, random: Random, began: number | null): void {
+    const { k } = this;
+    const signal = k.m.load(task + TASK.signal);
+    // Readers see it before or after, as with an exec: never the parent's memory with the child's identity.
+    execUpdateWriteBegin(k, signal);
+    try {
+      this.dress(task, group, member, k.m.load(task + TASK.pid), random);
+    } finally {
+      execUpdateWriteEnd(k, signal);
+    }
+    if (began !== null) this.givePast(task, group, began, random);
     this.startThreads(task, group, random);
     if (group.exact !== null) applyExact(k, task, group.exact);
     this.settle(task, group);
-    return pid;
   }
 
   /** Drops what this object holds for the processes to come. */
@@ -157,6 +181,7 @@ export class ProcessMaker {
       kernelThread: group.kernel,
       startTime: startedAt,
       behaviour: group.index,
+      acting: true,
       ...(options.owner === undefined ? {} : { owner: options.owner }),
     });
     if (pid > 0) return pid;
