@@ -76,6 +76,7 @@ export class DeviceMount implements MountedFileSystem {
       throw error;
     }
     void this.waitForEnd(fd);
+    void this.watchSlowLane();
     return this;
   }
 
@@ -185,6 +186,14 @@ export class DeviceMount implements MountedFileSystem {
       await this.detachOrLog(this.record);
     }
     await this.tidyUp(fd);
+  }
+
+  /** Without the slow lane, who waits would wait for ever: rather no mount than such a one. */
+  private async watchSlowLane(): Promise<void> {
+    await Promise.all(this.threads.filter((thread) => thread.role === "slow").map((thread) => thread.ended));
+    if (this.control.stopped()) return;
+    this.plan.logger.error("the thread that answers waiting requests has ended; unmounting");
+    await this.unmount().catch((error: unknown) => this.plan.logger.error(errorText(error)));
   }
 
   private async detachOrLog(record: MountRecord): Promise<void> {

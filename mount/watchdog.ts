@@ -1,7 +1,7 @@
 /**
  * The watchdog: a tiny process that takes the mount down if the server is killed.
  *
- * It is a shell, because that costs a megabyte and two milliseconds where another node would cost forty and forty. It
+ * It is a shell, because that costs 2 MB and a few milliseconds where another node would cost 42 MB and fifty. It
  * sits on the read end of a pipe whose only write end is ours; when we die, in whatever way, the pipe ends. It runs in
  * a session of its own, so that a Ctrl-C in our terminal does not reach it, and shows up in ps as
  * `synthproc-watchdog DIR`.
