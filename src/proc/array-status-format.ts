@@ -1,4 +1,5 @@
 /** Pure formatter of /proc/<pid>/status (proc_pid_status). */
+import { latin1Bytes } from "../shm/bytes.ts";
 import { commEscaped } from "./array-format.ts";
 import { stateName } from "./array-state.ts";
 import type { Mask64, StatusMemory, StatusSnapshot } from "./snapshots.ts";
@@ -6,6 +7,8 @@ import type { Text } from "./text.ts";
 
 /** Bits of nodemask_t (MAX_NUMNODES). */
 const MAX_NUMNODES = 1024;
+/** Node 0 of them all, in groups of 32 bits. */
+const MEMS_ALLOWED = latin1Bytes("00000000,".repeat(MAX_NUMNODES / 32 - 1) + "00000001");
 /** What the simulated CPU's mitigations look like. */
 const SPECULATION = "\nSpeculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\talways enabled\n";
 
@@ -125,8 +128,7 @@ function statusPlacement(s: StatusSnapshot, out: Text): void {
   out.str("\nCpus_allowed_list:\t");
   bitmapList(out, s.cpusAllowed, s.cpus);
   out.str("\nMems_allowed:\t");
-  for (let chunk = MAX_NUMNODES / 32 - 1; chunk > 0; chunk--) out.str("00000000,");
-  out.str("00000001\nMems_allowed_list:\t0\n");
+  out.raw(MEMS_ALLOWED).str("\nMems_allowed_list:\t0\n");
 }
 
 /** Bits above 63 repeat the answer to "are all of the first 64 set?". */

@@ -75,7 +75,8 @@ export class Text {
   /** Appends bytes as they are. */
   raw(source: Uint8Array, from = 0, to = source.length): this {
     this.room(to - from);
-    this.bytes.set(source.subarray(from, to), this.length);
+    const whole = from === 0 && to === source.length;
+    this.bytes.set(whole ? source : source.subarray(from, to), this.length);
     this.length += to - from;
     return this;
   }
