@@ -23,7 +23,7 @@ import {
 } from "./flags.ts";
 import { mmapWriteLockKillable, mmapWriteUnlock } from "./lock.ts";
 import { pageAlign } from "./mmap.ts";
-import { populate } from "./resident.ts";
+import { populate, populateVma } from "./resident.ts";
 import type { VmaChange } from "./vma-edit.ts";
 import { vmaModify } from "./vma-edit.ts";
 import { findVma } from "./vma-tree.ts";
@@ -75,7 +75,13 @@ function applyChange(
 ): number {
   const same =
     k.m.load(vma + VMA.vmFlags) === change.flags && sameName(k.m, k.m.load(vma + VMA.anonName), change.anonName);
-  return same ? 0 : vmaModify(k, mm, vma, start, end, change, tally);
+  if (same) return 0;
+  const old = k.m.load(vma + VMA.vmFlags);
+  const changed = vmaModify(k, mm, vma, start, end, change, tally);
+  // Locked private memory that becomes writable is copied at once, so that no later access faults.
+  const copies = (old & (VM_WRITE | VM_SHARED | VM_LOCKED)) === VM_LOCKED && (change.flags & VM_WRITE) !== 0;
+  if (copies && changed > 0) populateVma(k, mm, changed, start, end);
+  return changed;
 }
 
 /** The attributes that a VMA shall get, or a negated errno. */

@@ -96,6 +96,15 @@ function remapLocked(
   const { m } = k;
   const vma = findVma(k, mm, address);
   if (vma === NULL || vmaStart(m, vma) > address) return -EFAULT;
+  if ((flags & MREMAP_FIXED) !== 0 && oldLength === newLength) {
+    return moveAll(k, mm, address, oldLength, flags, newAddress);
+  }
+  if ((flags & MREMAP_FIXED) !== 0 && oldLength > newLength) {
+    // Only what is kept must be one VMA; the tail may be anything.
+    if (newLength > vmaEnd(m, vma) - address) return -EFAULT;
+    const cut = munmapLocked(k, mm, address + newLength, oldLength - newLength);
+    return cut < 0 ? cut : move(k, mm, address, newLength, newLength, newLength, flags, newAddress);
+  }
   // A length of 0 asks for a second mapping of shared memory.
   const vmFlags = m.load(vma + VMA.vmFlags);
   const elsewhere = (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0;
@@ -106,7 +115,7 @@ function remapLocked(
   if (!elsewhere && growInPlace(k, mm, vma, address + oldLength, newLength - oldLength)) return address;
   if ((flags & MREMAP_MAYMOVE) === 0) return -ENOMEM;
   if (m.load(mm + MM.mapCount) >= MAX_MAP_COUNT - 3) return -ENOMEM;
-  return move(k, mm, address, Math.min(oldLength, newLength), oldLength, newLength, flags, newAddress);
+  return move(k, mm, address, oldLength, oldLength, newLength, flags, newAddress);
 }
 
 function shrinkInPlace(k: Kernel, mm: Ptr, address: number, oldLength: number, newLength: number): number {
@@ -129,6 +138,23 @@ function growInPlace(k: Kernel, mm: Ptr, vma: Ptr, end: number, more: number): b
   else vmaAbsorb(k, mm, vma, vmaStart(m, vma), end + more, []);
   tallyApply(k, mm, tally);
   return true;
+}
+
+/** Moves all that is mapped in a range, which may be several VMAs with gaps between them (remap_move). */
+function moveAll(k: Kernel, mm: Ptr, address: number, length: number, flags: number, newAddress: number): number {
+  const { m } = k;
+  const end = address + length;
+  for (let at = address; at < end;) {
+    const vma = findVma(k, mm, at);
+    if (vma === NULL || vmaStart(m, vma) >= end) break;
+    const start = Math.max(at, vmaStart(m, vma));
+    const size = Math.min(end, vmaEnd(m, vma)) - start;
+    if (m.load(mm + MM.mapCount) >= MAX_MAP_COUNT - 3) return -ENOMEM;
+    const moved = move(k, mm, start, size, size, size, flags, newAddress + start - address);
+    if (moved < 0) return moved;
+    at = start + size;
+  }
+  return newAddress;
 }
 
 /** Moves `kept` bytes of a VMA to another place, where `newLength` bytes are mapped (move_vma). */

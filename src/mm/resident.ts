@@ -2,7 +2,7 @@
  * Resident pages: page faults, reclaim and swap, as counts per VMA (mm/memory.c). A fault changes no mapping, so it needs
  * mmap_lock only for read; the counts are changed atomically and never exceed the VMA.
  */
-import { EFAULT, EINVAL } from "../kernel/errno.ts";
+import { EFAULT, EINVAL, ENOMEM } from "../kernel/errno.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { MM, PAGE_SIZE, VMA } from "../kernel/layout.ts";
 import type { Memory, Ptr } from "../sync/atomics.ts";
@@ -14,8 +14,9 @@ import { VmaIter, findVma, vmaIterInit, vmaNext } from "./vma-tree.ts";
 import { Tally, raiseCachedPages, tallyApplyResident, tallyResident, vmaEnd, vmaPages, vmaStart } from "./vma.ts";
 
 /**
- * Faults in up to `pages` further pages of the VMA at `address`. Where the VMA is writable and private (or has no file)
- * they are anonymous; pages of files are clean, or dirty if the mapping is shared and writable.
+ * Faults in up to `pages` further pages of the VMA at `address`, by writing if that is allowed, else by reading. Where the
+ * VMA is writable and private they are anonymous; pages of files are clean, or dirty if the mapping is shared and
+ * writable; reading anonymous memory gives no pages.
  * @returns how many became resident; -EFAULT if nothing is mapped there, or what the wait for mmap_lock answers
  */
 export function touch(k: Kernel, mm: Ptr, address: number, pages: number): number {
@@ -39,20 +40,36 @@ export function touchFile(k: Kernel, mm: Ptr, address: number, pages: number): n
   return touched;
 }
 
-/** Makes the whole range resident, as MAP_POPULATE and mlock do. @returns 0, or what the wait for mmap_lock answers */
+/**
+ * Makes a range resident, as MAP_POPULATE and mlock do (__mm_populate). Pages of memory that can't be written to stay
+ * with the zero page or the file.
+ * @returns 0; -ENOMEM if something in it can't be accessed, which ends it; or what the wait for mmap_lock answers
+ */
 export function populate(k: Kernel, mm: Ptr, address: number, length: number): number {
   const result = mmapReadLockKillable(k, mm);
   if (result !== WAIT_OK) return result;
-  const iter = new VmaIter();
-  vmaIterInit(iter, address);
-  for (let vma = vmaNext(k, mm, iter); vma !== NULL; vma = vmaNext(k, mm, iter)) {
-    if (vmaStart(k.m, vma) >= address + length) break;
-    const from = Math.max(address, vmaStart(k.m, vma));
-    const pages = (Math.min(address + length, vmaEnd(k.m, vma)) - from) / PAGE_SIZE;
-    faultIn(k, mm, vma, pages, isAnonymous(k.m, vma));
-  }
+  const populated = populateLocked(k, mm, address, address + length);
   mmapReadUnlock(k, mm);
+  return populated;
+}
+
+function populateLocked(k: Kernel, mm: Ptr, start: number, end: number): number {
+  const { m } = k;
+  const iter = new VmaIter();
+  vmaIterInit(iter, start);
+  for (let vma = vmaNext(k, mm, iter); vma !== NULL && vmaStart(m, vma) < end; vma = vmaNext(k, mm, iter)) {
+    const flags = m.load(vma + VMA.vmFlags);
+    if ((flags & (VM_IO | VM_PFNMAP)) !== 0) continue;
+    if ((flags & VM_ACCESS_FLAGS) === 0) return -ENOMEM;
+    const bytes = Math.min(end, vmaEnd(m, vma)) - Math.max(start, vmaStart(m, vma));
+    faultIn(k, mm, vma, bytes / PAGE_SIZE, isAnonymous(m, vma));
+  }
   return 0;
+}
+
+/** Faults in what it can of [start, end) of one VMA by writing. @pre mmap_lock */
+export function populateVma(k: Kernel, mm: Ptr, vma: Ptr, start: number, end: number): void {
+  faultIn(k, mm, vma, (end - start) / PAGE_SIZE, isAnonymous(k.m, vma));
 }
 
 /** True if a write gives the VMA pages of its own. @pre mmap_lock */
@@ -66,16 +83,21 @@ function faultIn(k: Kernel, mm: Ptr, vma: Ptr, pages: number, anonymous: boolean
   const { m } = k;
   const flags = m.load(vma + VMA.vmFlags);
   if ((flags & VM_ACCESS_FLAGS) === 0 || (flags & (VM_IO | VM_PFNMAP)) !== 0) return 0;
+  // Reading anonymous memory maps the zero page, which counts for nothing.
+  if (anonymous && (flags & VM_WRITE) === 0) return 0;
   const field = vma + (anonymous ? VMA.nrAnon : VMA.nrFile);
   const swapped = anonymous && swapIn ? takeUpTo(m, vma + VMA.nrSwap, pages) : 0;
   m.add(field, swapped);
   const fresh = addWithinSize(m, vma, field, pages - swapped);
-  if (swapped + fresh === 0) return 0;
+  // Writing to a page of the file that is there already copies it.
+  const copied = anonymous ? takeUpTo(m, vma + VMA.nrFile, pages - swapped - fresh) : 0;
+  m.add(field, copied);
+  if (swapped + fresh + copied === 0) return 0;
   if (anonymous) setAnonVma(k, mm, vma);
   else countFilePages(k, vma, fresh);
   const tally = new Tally();
   const flags2 = m.load(vma + VMA.vmFlags2);
-  if (anonymous) tallyResident(tally, flags2, swapped + fresh, 0, -swapped);
+  if (anonymous) tallyResident(tally, flags2, swapped + fresh + copied, -copied, -swapped);
   else tallyResident(tally, flags2, 0, fresh, 0);
   tallyApplyResident(k, mm, tally);
   return swapped + fresh;
