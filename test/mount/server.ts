@@ -20,8 +20,8 @@ const mounted = await mountFileSystem({
   logger: { debug: say, info: say, warn: say, error: say },
   ...given,
 });
-console.log(`READY ${process.pid} ${mounted.transport}`);
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void mounted.unmount());
+console.log(`READY ${process.pid} ${mounted.transport}`);
 const input = createInterface({ input: process.stdin });
 input.on("line", (line) => {
   if (line === "counts") console.log(`COUNTS ${JSON.stringify(mounted.stats())}`);
