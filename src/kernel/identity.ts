@@ -23,6 +23,13 @@ export function setgid(k: Kernel, task: Ptr, gid: number): void {
   commitCreds(k, task, cred);
 }
 
+/** Replaces the supplementary groups (setgroups(2)). */
+export function setGroupList(k: Kernel, task: Ptr, groups: readonly number[]): void {
+  const cred = prepareCreds(k, k.m.load(task + TASK.cred));
+  setGroups(k, cred, groups);
+  commitCreds(k, task, cred);
+}
+
 /** User, group and supplementary groups at once, as a login does. */
 export function setIdentity(k: Kernel, task: Ptr, uid: number, gid: number, groups: readonly number[]): void {
   const cred = prepareCreds(k, k.m.load(task + TASK.cred));

@@ -178,10 +178,12 @@ processes:
     const other = buildKernel(shipped("webserver"), 4);
     expect(again.built).toEqual(once.built);
     const bases = ({ k, built }: typeof once): number[] =>
-      built.pids.flat().map((pid) => {
-        const mm = k.m.load(findTask(k, pid) + TASK.mm);
-        return mm === 0 ? 0 : k.m.load64(mm + MM.mmapBase);
-      });
+      built.pids
+        .flatMap((pids) => [...pids])
+        .map((pid) => {
+          const mm = k.m.load(findTask(k, pid) + TASK.mm);
+          return mm === 0 ? 0 : k.m.load64(mm + MM.mmapBase);
+        });
     expect(bases(again)).toEqual(bases(once));
     expect(bases(other)).not.toEqual(bases(once));
   });

@@ -11,7 +11,7 @@ import type { CapabilitySet, Group, LimitName } from "../scenario-types.ts";
 import { hashBetween } from "./hash.ts";
 
 /** In the order of their RLIMIT_* numbers. */
-const LIMITS: readonly LimitName[] = [
+export const LIMIT_NAMES: readonly LimitName[] = [
   "cpu",
   "fsize",
   "data",
@@ -151,8 +151,8 @@ function storeSet(k: Kernel, at: Ptr, [low, high]: CapabilitySet): void {
 
 function newLimits(k: Kernel, group: Group): Ptr {
   const limits = rlimitsNew(k);
-  for (let i = 0; i < LIMITS.length; i++) {
-    const { soft, hard } = group.limits[LIMITS[i] as LimitName];
+  for (let i = 0; i < LIMIT_NAMES.length; i++) {
+    const { soft, hard } = group.limits[LIMIT_NAMES[i] as LimitName];
     k.m.plainStore64(limits + RLIMITS.limits + 4 * i, finite(soft));
     k.m.plainStore64(limits + RLIMITS.limits + 4 * i + 2, finite(hard));
   }
