@@ -231,6 +231,7 @@ export interface NotifyPort {
   complain(sentence: string): void;
 }
 
+const EPERM = 1;
 const ENOENT = 2;
 const ENODEV = 19;
 const ENOTDIR = 20;
@@ -256,7 +257,8 @@ export function drainNotifications(ring: NotifyRing, port: NotifyPort): void {
       continue;
     }
     const error = -port.send(encoder.bytes, length);
-    if (error === ENODEV || error === ENOTCONN) return;
+    // EPERM is what the device says once the connection is gone.
+    if (error === ENODEV || error === ENOTCONN || error === EPERM) return;
     if (complained || isHarmless(error)) continue;
     complained = true;
     port.complain(`the kernel refused a notification (errno ${error}); further refusals are not reported`);

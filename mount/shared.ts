@@ -5,6 +5,8 @@
 
 /** Wakes every sleeper. */
 const ALL = 0x7fffffff;
+/** Bytes that are reached as such, from the start. */
+const MOST_OCTETS = 2 ** 31;
 
 /** A view of a SharedArrayBuffer as 32-bit words and as bytes; one per thread. Indexes are in words unless named so. */
 export class SharedWords {
@@ -15,7 +17,8 @@ export class SharedWords {
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
     this.words = new Int32Array(buffer);
-    this.octets = new Uint8Array(buffer);
+    // A large arena, of which only a word is wanted, has more bytes than an array can have elements.
+    this.octets = new Uint8Array(buffer, 0, Math.min(buffer.byteLength, MOST_OCTETS));
   }
 
   load(at: number): number {

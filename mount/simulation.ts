@@ -1,7 +1,21 @@
 /** A running simulation with its mount: what the commands (and tests of agents) start and stop. */
+import { randomInt } from "node:crypto";
+import type { KernelConfig } from "../src/kernel/config.ts";
+import { Kernel } from "../src/kernel/kernel.ts";
+import { HOST } from "../src/kernel/layout.ts";
+import { buildScenario } from "../src/mutate/build/build.ts";
+import { kernelConfig } from "../src/mutate/build/config.ts";
+import { hostView } from "../src/mutate/build/host.ts";
+import type { Built } from "../src/mutate/built.ts";
+import { publishMembers } from "../src/mutate/run/members.ts";
+import { Mutator } from "../src/mutate/run/mutator.ts";
 import type { Scenario } from "../src/mutate/scenario.ts";
-import { MountError } from "./errors.ts";
+import type { FileSystemData } from "./file-system.ts";
+import { createMountShared, mountFileSystem } from "./mount.ts";
+import type { MountShared, MountedFileSystem } from "./mount.ts";
+import type { MutatorThreadData } from "./mutator-thread.ts";
 import type { Logger } from "./options.ts";
+import { TableThreads } from "./table-threads.ts";
 import type { TransportName } from "./transport/transport.ts";
 
 export interface SimulationOptions {
@@ -57,16 +71,143 @@ export interface CaptureOptions {
   environ: boolean;
 }
 
-function notYet(what: string): Promise<never> {
-  return Promise.reject(new MountError("ESYNTH_THREAD", `${what} is not wired up yet.`));
+/** Bytes reserved for the arena; pages cost memory when they are first touched. Machines that refuse get the next. */
+const ARENA_SIZES = [8 * 2 ** 30, 4 * 2 ** 30, 2 ** 30] as const;
+/** Pids that simulations leave to the real machine, so that a tool's own pid is rarely taken. */
+const REAL_PIDS = [1000, 100_000] as const;
+/** Below this there is no room to leave any. */
+const PID_MAX_TO_AVOID = 200_000;
+/** A plain mount shows the network and mounts of this simulated process to everybody. */
+const INIT_PID = "1";
+const NS_PER_MS = 1e6;
+
+/** A table, built and standing still. */
+interface Table {
+  readonly kernel: Kernel;
+  readonly config: KernelConfig;
+  readonly built: Built;
 }
 
-/** @throws MountError; nothing stays mounted and no thread stays behind. */
-export function startSimulation(options: SimulationOptions): Promise<Simulation> {
-  return notYet(`A simulation on ${options.dir}`);
+/** @throws MountError; nothing stays mounted and no thread stays behind */
+export async function startSimulation(options: SimulationOptions): Promise<Simulation> {
+  const seed = options.seed ?? randomInt(2 ** 32);
+  options.logger.info(`seed ${seed}`);
+  const table = buildTable(options, seed);
+  const threads = new TableThreads(table.kernel, options.logger);
+  try {
+    return await serveTable(table, options, threads);
+  } catch (error) {
+    await threads.stop();
+    throw error;
+  }
 }
 
-/** The scenario, as YAML, that describes a real /proc. */
-export function captureScenario(options: CaptureOptions): Promise<string> {
-  return notYet(`Capturing ${options.procRoot}`);
+async function serveTable(table: Table, options: SimulationOptions, threads: TableThreads): Promise<Simulation> {
+  const shared = createMountShared({ buffer: table.kernel.m.buffer, index: HOST.parkWord });
+  const fileSystem = fileSystemData(table, options);
+  await threads.start("reaped-thread", "reaped", { fileSystem, ring: shared.ring });
+  if (options.ticks === undefined) await startMutators(table, options, threads);
+  const mounted = await mountTable(fileSystem, options, shared);
+  const closed = mounted.closed.then(() => threads.stop());
+  return {
+    dir: mounted.dir,
+    seed: table.built.seed,
+    transport: mounted.transport,
+    why: mounted.why,
+    processes: table.built.pids.reduce((sum, pids) => sum + pids.length, 0),
+    unmount: async () => {
+      await mounted.unmount();
+      await closed;
+    },
+    closed,
+  };
+}
+
+function buildTable(options: SimulationOptions, seed: number): Table {
+  const { scenario } = options;
+  const config = kernelConfig(scenario, {
+    seed,
+    now: Math.floor(Date.now() / 1000),
+    pidAvoid: scenario.host.pidMax > PID_MAX_TO_AVOID ? REAL_PIDS : [0, 0],
+  });
+  const kernel = createKernel(config, options.debug);
+  const built = buildScenario(kernel, scenario, options.onProgress);
+  publishMembers(kernel, built);
+  kernel.m.store(HOST.mutatorPaused, options.paused ? 1 : 0);
+  kernel.m.store(HOST.mutatorSpeed, Math.round(options.speed * 100));
+  if (options.ticks !== undefined) runTicks(kernel, scenario, built, options.ticks);
+  return { kernel, config, built };
+}
+
+/** Moves a table on by so many ticks, all in this thread: the same seed always gives the same table. */
+function runTicks(kernel: Kernel, scenario: Scenario, built: Built, ticks: number): void {
+  const mutator = new Mutator(kernel, scenario, built, { index: 0, count: 1, seed: built.seed });
+  for (let tick = 0; tick < ticks; tick++) mutator.tick(scenario.tickMs * NS_PER_MS);
+  mutator.end();
+}
+
+async function startMutators(table: Table, options: SimulationOptions, threads: TableThreads): Promise<void> {
+  const { kernel, config, built } = table;
+  const starts: Promise<void>[] = [];
+  for (let index = 0; index < options.mutators; index++) {
+    const data: MutatorThreadData = {
+      arena: kernel.m.buffer,
+      config,
+      scenario: options.scenario,
+      built,
+      place: { index, count: options.mutators, seed: built.seed },
+      realtime: true,
+      ticks: Infinity,
+      lockdep: options.debug,
+    };
+    starts.push(threads.start("mutator-thread", `mutator-${index}`, data));
+  }
+  await Promise.all(starts);
+}
+
+/** The largest arena that this machine lets us reserve. */
+function createKernel(config: KernelConfig, debug: boolean): Kernel {
+  for (const bytes of ARENA_SIZES.slice(0, -1)) {
+    try {
+      return Kernel.create(bytes, config, { debug });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
+  return Kernel.create(ARENA_SIZES[ARENA_SIZES.length - 1] as number, config, { debug });
+}
+
+function fileSystemData(table: Table, options: SimulationOptions): FileSystemData {
+  const inPrivateProc = options.realProc !== undefined;
+  return {
+    arena: table.kernel.m.buffer,
+    config: table.config,
+    scenario: options.scenario,
+    host: hostView(options.scenario, table.config, {
+      realProc: options.realProc ?? "/proc",
+      netOf: inPrivateProc ? "self" : INIT_PID,
+    }),
+    scenarioText: options.scenarioText,
+    lockdep: options.debug,
+  };
+}
+
+function mountTable(data: FileSystemData, options: SimulationOptions, shared: MountShared): Promise<MountedFileSystem> {
+  return mountFileSystem({
+    dir: options.dir,
+    fileSystemModule: moduleBeside("file-system"),
+    data,
+    transport: options.transport,
+    debug: options.debug,
+    logger: options.logger,
+    shared,
+    ...(options.workers === undefined ? {} : { workers: options.workers }),
+    ...(options.record === undefined ? {} : { record: options.record }),
+  });
+}
+
+/** URL of a module of this folder, or of its bundle if this code itself runs from one. */
+function moduleBeside(name: string): string {
+  const here = import.meta.url;
+  return new URL(`./${name}${here.endsWith(".ts") ? ".ts" : ".js"}`, here).href;
 }

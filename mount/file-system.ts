@@ -1,0 +1,40 @@
+/** What each serving thread of a mount is made of: its handle on the arena, and the /proc side over it. */
+import type { KernelConfig } from "../src/kernel/config.ts";
+import { Kernel } from "../src/kernel/kernel.ts";
+import { controlHandler } from "../src/mutate/control/control.ts";
+import type { Scenario } from "../src/mutate/scenario-types.ts";
+import type { HostView } from "../src/proc/host-view.ts";
+import { ProcFs } from "../src/proc/procfs.ts";
+import { tablesOf } from "../src/proc/tables.ts";
+import type { CallerFacts } from "../src/proc/vfs.ts";
+import { packageVersion } from "./version.ts";
+
+/** What the threads of one simulation share; cloned into each. */
+export interface FileSystemData {
+  arena: SharedArrayBuffer;
+  config: KernelConfig;
+  scenario: Scenario;
+  host: HostView;
+  /** Text of the scenario, for /proc/synthproc/scenario. */
+  scenarioText: string;
+  /** Check lock order and RCU sections as they happen. */
+  lockdep: boolean;
+}
+
+/** The file system of one thread, which must not sleep in a request. */
+export function createFileSystem(raw: unknown, context: { callers: CallerFacts }): ProcFs {
+  const data = raw as FileSystemData;
+  const kernel = Kernel.attach(data.arena, data.config, { debug: data.lockdep });
+  kernel.t.maySleep = false;
+  return new ProcFs({
+    kernel,
+    host: data.host,
+    facts: context.callers,
+    tables: tablesOf(data.host),
+    synthproc: {
+      control: controlHandler({ host: data.scenario.host }),
+      version: packageVersion(),
+      scenario: Buffer.from(data.scenarioText, "utf8").toString("latin1"),
+    },
+  });
+}
