@@ -10,7 +10,7 @@ import type { ChildPlan } from "./agent.ts";
 import { Agent, Slot } from "./agent.ts";
 import { Fate, fateOf } from "./apply.ts";
 import { applyReap, generationOf, threadIds } from "./apply-process.ts";
-import { derivedStream, draw, firstInterval, memberStream, ratePerProcess } from "./chance.ts";
+import { derivedStream, draw, firstInterval, interval, memberStream, ratePerProcess } from "./chance.ts";
 import { claimTask, memberPid, setMemberPid } from "./members.ts";
 import { packState } from "./operations.ts";
 import type { Scene } from "./scene.ts";
@@ -52,15 +52,15 @@ export function takeMembers(scene: Scene, now: number): void {
       if (!scene.owns(ordinal)) continue;
       const pid = memberPid(k, ordinal);
       if (pid !== 0) claimTask(k, pid, ordinal, place.index);
-      if (group.behaviours.length > 0) startSlots(scene, memberAgent(scene, group.index, member), now);
+      if (group.behaviours.length > 0) startSlots(scene, memberAgent(scene, group.index, member), now, false);
     }
     k.quiescent();
   }
 }
 
-/** First turns of all behaviours of a process that has just begun. */
-export function startSlots(scene: Scene, agent: Agent, at: number): void {
-  for (const slot of agent.slots) startSlot(scene, agent, slot, at);
+/** First turns of all behaviours of a process. @param isNew it has just begun, rather than been at it for long */
+function startSlots(scene: Scene, agent: Agent, at: number, isNew: boolean): void {
+  for (const slot of agent.slots) startSlot(scene, agent, slot, at, isNew);
 }
 
 /** Events a second of a slot; 0 for never, and for `cpu`, which goes by shares. */
@@ -71,8 +71,8 @@ export function slotRate(scene: Scene, agent: Agent, slot: Slot): number {
   return ratePerProcess(behaviour, members);
 }
 
-/** First turn of one behaviour. */
-export function startSlot(scene: Scene, agent: Agent, slot: Slot, at: number): void {
+/** First turn of one behaviour: a whole interval after the beginning, or anywhere in one. */
+function startSlot(scene: Scene, agent: Agent, slot: Slot, at: number, isNew: boolean): void {
   const { behaviour } = slot;
   const { random } = agent;
   if (behaviour.kind === "cpu") {
@@ -92,7 +92,8 @@ export function startSlot(scene: Scene, agent: Agent, slot: Slot, at: number): v
     slot.batch = ioBatch(rate, scene.tickNs);
     rate /= slot.batch;
   }
-  scene.later(agent, at + firstInterval(random, rate), { kind: "turn", slot });
+  const wait = isNew ? interval(random, rate, behaviour.jitter) : firstInterval(random, rate);
+  scene.later(agent, at + wait, { kind: "turn", slot });
 }
 
 /** Puts behaviours in the place of those of the same kind. @returns those that they replace */
@@ -143,7 +144,7 @@ function exchangeSlot(
   const fresh = new Slot(behaviour);
   if (old !== undefined) inherit(fresh, old);
   agent.slots.push(fresh);
-  if (agent.up) startSlot(scene, agent, fresh, at);
+  if (agent.up) startSlot(scene, agent, fresh, at, false);
 }
 
 function inherit(slot: Slot, before: Slot): void {
@@ -166,7 +167,7 @@ export function adoptChild(scene: Scene, parent: Agent, plan: ChildPlan, pid: nu
   if (behaviour.kind === "fork") child.slots = childBehaviours(behaviour).map((one) => new Slot(one));
   plan.origin.live++;
   scene.later(child, child.endsAt, { kind: "end", code: plan.code });
-  startSlots(scene, child, at);
+  startSlots(scene, child, at, true);
   return child;
 }
 
@@ -246,7 +247,7 @@ function beginMember(scene: Scene, agent: Agent, pid: number, at: number): void 
   for (const slot of agent.slots) slot.active = false;
   agent.slots = agent.slots.map(({ behaviour }) => new Slot(behaviour));
   agent.begin(pid, generationOf(k, pid), threadIds(k, pid));
-  startSlots(scene, agent, at);
+  startSlots(scene, agent, at, true);
 }
 
 /** @returns the new pid; 0 if that isn't possible now */
