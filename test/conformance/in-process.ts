@@ -9,6 +9,9 @@ const NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [va
 // ENOTSUP and EOPNOTSUPP, EAGAIN and EWOULDBLOCK are one each.
 NAMES.set(constants.errno.EAGAIN, "EAGAIN");
 
+/** pagemap is as long as the address space. */
+const MOST_READS = 64;
+
 function attempt<T>(at: string, body: () => T): Result<T> & { at?: never } {
   try {
     return { value: body() };
@@ -37,7 +40,8 @@ function statOf(attr: Attr): Stat {
 export function handsOf(client: VfsClient): Hands {
   return {
     lstat: (path) => attempt("open", () => statOf(client.lstat(path))),
-    cat: (path) => attempt("open", () => using(client.open(path), (file) => marked("read", () => file.readAll()))),
+    cat: (path) =>
+      attempt("open", () => using(client.open(path), (file) => marked("read", () => file.readAll(65536, MOST_READS)))),
     open: (path, flags) => attempt("open", () => using(client.open(path, flags), () => null)),
     write: (path, text) =>
       attempt("open", () => using(client.open(path, 1), (file) => marked("write", () => file.write(text)))),

@@ -74,14 +74,11 @@ export class OpenedFile {
     return dest.subarray(0, count);
   }
 
-  /** Reads until a read returns nothing. */
-  readAll(size = 65536): string {
+  /** Reads until a read returns nothing, at most so many times. */
+  readAll(size = 65536, most = Infinity): string {
     const parts: Buffer[] = [];
-    for (;;) {
-      const part = this.read(size);
-      if (part.length === 0) return Buffer.concat(parts).toString("latin1");
-      parts.push(part);
-    }
+    for (let part = this.read(size); part.length > 0 && parts.length < most; part = this.read(size)) parts.push(part);
+    return Buffer.concat(parts).toString("latin1");
   }
 
   write(text: string, offset = 0): number {

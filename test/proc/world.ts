@@ -2,13 +2,15 @@
 import { exitGroup, exitThread } from "../../src/kernel/exit.ts";
 import { execTask } from "../../src/kernel/exec.ts";
 import { fileNew, installFd } from "../../src/kernel/files.ts";
-import { SUID_DUMP_DISABLE } from "../../src/kernel/flags.ts";
+import { SUID_DUMP_DISABLE, SUID_DUMP_USER, TASK_INTERRUPTIBLE } from "../../src/kernel/flags.ts";
 import { copyProcess } from "../../src/kernel/fork.ts";
 import { setIdentity } from "../../src/kernel/identity.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
-import { FileKind, HOST, MM, TASK } from "../../src/kernel/layout.ts";
+import { FileKind, HOST, MM, SIGNAL, TASK } from "../../src/kernel/layout.ts";
 import { pathNew } from "../../src/kernel/path.ts";
 import { findTask } from "../../src/kernel/pid.ts";
+import { setTaskState } from "../../src/kernel/task.ts";
+import { Wait } from "../../src/kernel/wait-kinds.ts";
 import { cloneThread, execSpec, fork, startInit } from "../support/processes.ts";
 
 export const OWNER = 3001;
@@ -28,7 +30,8 @@ export function spawn(k: Kernel, parent: number): number {
   const task = fork(k, parent);
   execTask(k, task, execSpec(k));
   setIdentity(k, task, OWNER, OWNER, []);
-  k.m.store(k.m.load(task + TASK.mm) + MM.dumpable, 1);
+  k.m.store(k.m.load(task + TASK.mm) + MM.dumpable, SUID_DUMP_USER);
+  k.m.store(k.m.load(task + TASK.signal) + SIGNAL.autogroup, 16);
   return task;
 }
 
@@ -55,5 +58,7 @@ export function buildWorld(k: Kernel): World {
   const deadleader = spawn(k, init);
   cloneThread(k, deadleader);
   exitThread(k, deadleader, 0);
+  setTaskState(k, kthread, TASK_INTERRUPTIBLE, Wait.kthread);
+  for (const task of [init, ordinary, undumpable, ...threads]) setTaskState(k, task, TASK_INTERRUPTIBLE, Wait.pause);
   return { init, kthread, ordinary, threads, undumpable, zombie, deadleader };
 }
