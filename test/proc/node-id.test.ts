@@ -83,14 +83,29 @@ test("ids of different nodes differ", () => {
   };
   for (const tid of [1, 2, 300, 4194303]) {
     for (const generation of [0, 1, 2, 7]) {
-      for (let row = 1; row < 40; row++) (encodeRow(out, row, tid, generation), add());
-      for (let fd = 0; fd < 40; fd++) {
-        (encodeFd(out, Tag.fd, fd, tid, generation), add());
-        (encodeFd(out, Tag.fdinfoOfThread, fd, tid, generation), add());
+      for (let row = 1; row < 40; row++) {
+        encodeRow(out, row, tid, generation);
+        add();
       }
-      for (let page = 0; page < 300; page += 7) (encodeMap(out, page * 4096, tid, generation), add());
+      for (let fd = 0; fd < 40; fd++) {
+        {
+          encodeFd(out, Tag.fd, fd, tid, generation);
+          add();
+        }
+        {
+          encodeFd(out, Tag.fdinfoOfThread, fd, tid, generation);
+          add();
+        }
+      }
+      for (let page = 0; page < 300; page += 7) {
+        encodeMap(out, page * 4096, tid, generation);
+        add();
+      }
     }
-    for (let inode = 0; inode < 40; inode++) (encodeTarget(out, 1, inode, tid), add());
+    for (let inode = 0; inode < 40; inode++) {
+      encodeTarget(out, 1, inode, tid);
+      add();
+    }
   }
 });
 
@@ -118,8 +133,18 @@ test("inode numbers of what exists at the same time differ, and stay below the s
     seen.add(value);
   };
   for (const tid of [1, 2, 511, 512, 4194303]) {
-    for (let row = 0; row < 512; row += 13) (processInode(halves, row, tid), add());
-    for (let fd = 0; fd < 100; fd += 9) for (let kind = 0; kind < 4; kind++) (fdInode(halves, fd, tid, kind), add());
-    for (const address of [0, 4096, 2 ** 44, 2 ** 47 - 4096]) (mapInode(halves, address, tid), add());
+    for (let row = 0; row < 512; row += 13) {
+      processInode(halves, row, tid);
+      add();
+    }
+    for (let fd = 0; fd < 100; fd += 9)
+      for (let kind = 0; kind < 4; kind++) {
+        fdInode(halves, fd, tid, kind);
+        add();
+      }
+    for (const address of [0, 4096, 2 ** 44, 2 ** 47 - 4096]) {
+      mapInode(halves, address, tid);
+      add();
+    }
   }
 });

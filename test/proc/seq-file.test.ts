@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EINTR, EIO } from "../../src/kernel/errno.ts";
 import { Cache } from "../../src/kernel/caches.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
-import { ProcFs } from "../../src/proc/procfs.ts";
+import type { ProcFs } from "../../src/proc/procfs.ts";
 import type { Row, SeqOperations } from "../../src/proc/row.ts";
 import { SEQ_SKIP } from "../../src/proc/row.ts";
 import { WOULD_WAIT } from "../../src/proc/vfs.ts";
