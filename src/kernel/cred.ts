@@ -58,8 +58,9 @@ export function setGids(k: Kernel, cred: Ptr, gid: number): void {
 /** Sets the supplementary groups. @pre the credentials are not published */
 export function setGroups(k: Kernel, cred: Ptr, groups: readonly number[]): void {
   bytesPut(k.m, k.slab, k.m.load(cred + CRED.groups));
-  const words = Uint32Array.from(groups);
-  k.m.plainStore(cred + CRED.groups, groups.length === 0 ? 0 : k.bytes(new Uint8Array(words.buffer)));
+  const bytes = new Uint8Array(4 * groups.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = (groups[i >> 2] as number) >>> (8 * (i & 3));
+  k.m.plainStore(cred + CRED.groups, groups.length === 0 ? 0 : k.bytes(bytes));
 }
 
 /**

@@ -92,7 +92,7 @@ export class Kernel {
     const tables = PID_MAX_LIMIT * 2 + 2 * (PID_MAX_LIMIT / 32) * 2;
     if (bytes / 4 < HOST.words + tables)
       throw new ArenaFullError(`an arena needs at least ${(HOST.words + tables) * 4} bytes`);
-    const m = new Memory(new SharedArrayBuffer(bytes));
+    const m = Memory.reserve(bytes);
     initArena(m, config);
     return Kernel.attach(m.buffer, config, options);
   }

@@ -37,6 +37,11 @@ export class Memory {
     }
   }
 
+  /** A view of new memory, all zero: `bytes` are reserved, and committed by the system as they are touched. */
+  static reserve(bytes: number): Memory {
+    return new Memory(new SharedArrayBuffer(bytes));
+  }
+
   /** Number of 32-bit words. */
   size(): number {
     return this.words.length;

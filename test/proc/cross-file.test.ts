@@ -11,7 +11,8 @@ describe.each(["webserver", "churn", "build", "database"])("%s", (name) => {
   test("holds for every process at the start, and between ticks", () => {
     const { client, run } = simulate(name, 11);
     const random = new Random(5);
-    for (const pid of processIds(client)) expect({ pid, found: contradictions(client, pid) }).toEqual({ pid, found: [] });
+    for (const pid of processIds(client))
+      expect({ pid, found: contradictions(client, pid) }).toEqual({ pid, found: [] });
     expect(machineContradictions(client)).toEqual([]);
     for (let round = 0; round < ROUNDS; round++) {
       run(1 + random.below(50));

@@ -33,7 +33,10 @@ function mappedBytes(maps: string): number {
 
 /** Fields of stat after the name, from the state on: index 0 is the state. */
 export function statFields(stat: string): string[] {
-  return stat.slice(stat.lastIndexOf(")") + 2).trim().split(" ");
+  return stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .trim()
+    .split(" ");
 }
 
 export interface Finding {
@@ -71,7 +74,12 @@ export function contradictions(client: VfsClient, pid: number): Finding[] {
   return check.findings;
 }
 
-function compareMemory(check: Comparison, read: (name: string) => string, status: Map<string, string>, stat: string[]): void {
+function compareMemory(
+  check: Comparison,
+  read: (name: string) => string,
+  status: Map<string, string>,
+  stat: string[],
+): void {
   const kib = (key: string): number => Number.parseInt(status.get(key) as string, 10);
   const [size, resident, shared, , , data] = read("statm").trim().split(" ").map(Number) as number[];
   const smaps = read("smaps");
@@ -82,7 +90,11 @@ function compareMemory(check: Comparison, read: (name: string) => string, status
   check.same("statm resident and VmRSS", (resident as number) * KIB_PER_PAGE, kib("VmRSS"));
   check.same("statm resident and rss of stat", resident as number, Number(stat[21]));
   check.same("VmRSS and its parts", kib("VmRSS"), kib("RssAnon") + kib("RssFile") + kib("RssShmem"));
-  check.same("statm shared and RssFile + RssShmem", (shared as number) * KIB_PER_PAGE, kib("RssFile") + kib("RssShmem"));
+  check.same(
+    "statm shared and RssFile + RssShmem",
+    (shared as number) * KIB_PER_PAGE,
+    kib("RssFile") + kib("RssShmem"),
+  );
   check.same("statm data and VmData + VmStk", (data as number) * KIB_PER_PAGE, kib("VmData") + kib("VmStk"));
   check.same("VmRSS and the sum of Rss over smaps", kib("VmRSS"), sumOf(smaps, "Rss"));
   check.same("VmSwap and the sum of Swap over smaps", kib("VmSwap"), sumOf(smaps, "Swap"));
@@ -106,7 +118,10 @@ export function machineContradictions(client: VfsClient): Finding[] {
   }
   const stat = client.cat("stat");
   const loadavg = client.cat("loadavg").split(" ")[3] as string;
-  const subdirectories = client.opendir("").list().filter((entry) => entry.type === 4 && !/^\d|^\./.test(entry.name));
+  const subdirectories = client
+    .opendir("")
+    .list()
+    .filter((entry) => entry.type === 4 && !/^\d|^\./.test(entry.name));
   // Who reads /proc is running: a real machine never says 0.
   const atLeast = Math.max(1, running);
   check.same("procs_running and threads in state R", Number(/^procs_running (\d+)$/m.exec(stat)?.[1]), atLeast);
@@ -114,7 +129,11 @@ export function machineContradictions(client: VfsClient): Finding[] {
   check.same("nlink of /proc", client.stat("").nlink, 2 + subdirectories.length + pids.length);
   const memory = fields(client.cat("meminfo"));
   const kib = (key: string): number => Number.parseInt(memory.get(key) as string, 10);
-  check.same("memory free and available fit the total", kib("MemFree") <= kib("MemAvailable") && kib("MemAvailable") <= kib("MemTotal") ? 1 : 0, 1);
+  check.same(
+    "memory free and available fit the total",
+    kib("MemFree") <= kib("MemAvailable") && kib("MemAvailable") <= kib("MemTotal") ? 1 : 0,
+    1,
+  );
   return check.findings;
 }
 
