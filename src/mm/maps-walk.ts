@@ -8,7 +8,7 @@
  */
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PathId } from "../kernel/knobs.ts";
-import { LOCKED } from "../kernel/knobs.ts";
+import { LOCKED, Path } from "../kernel/knobs.ts";
 import { HOST } from "../kernel/layout.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
@@ -25,7 +25,7 @@ export const MAPS_END = Number.MAX_SAFE_INTEGER;
 
 /** One walk at a time; one object per thread, reused. */
 export class MapsWalk {
-  /** The record found by start or next; valid until the next call. */
+  /** The record found by start or next; valid until the next call. Walks for maps leave the page counts out. */
   readonly vma = new VmaSnapshot();
   /** Where the walk is, and where it was before the last record: keep both between reads. */
   position = 0;
@@ -102,7 +102,7 @@ export class MapsWalk {
     const vma = this.nextVma(k);
     if (vma < 0) return vma;
     if (vma === NULL) return this.gate();
-    readVma(k, this.mm, vma, this.vma);
+    readVma(k, this.mm, vma, this.vma, this.path !== Path.maps);
     this.position = this.vma.end;
     return 1;
   }

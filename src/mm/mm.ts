@@ -8,16 +8,16 @@
 import { Cache } from "../kernel/caches.ts";
 import { SUID_DUMP_USER } from "../kernel/flags.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { MM, VMA } from "../kernel/layout.ts";
+import { MM, PAGE_SIZE, VMA } from "../kernel/layout.ts";
 import { pathGet, pathPut } from "../kernel/path.ts";
 import { bytesGet, bytesPut } from "../shm/bytes.ts";
-import type { Ptr } from "../sync/atomics.ts";
+import type { Memory, Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
 import { refcountDecAndTest, refcountInc, refcountIncNotZero } from "../sync/refcount.ts";
 import { VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_WIPEONFORK } from "./flags.ts";
 import { mmapWriteLock, mmapWriteUnlock, vmaMarkAttached, vmaMarkDetached, vmaStartWrite } from "./lock.ts";
 import { VmaIter, treeBuild, treeDestroy, vmaIterInit, vmaNext } from "./vma-tree.ts";
-import { Tally, specOf, tallyApply, tallyVma, vmaEnd, vmaFree, vmaNew, vmaStart } from "./vma.ts";
+import { Tally, VmaSpec, readSpec, tallyApply, tallyPages, tallyResident, tallyVma, vmaFree, vmaNew } from "./vma.ts";
 
 /** A new, empty address space with one user (mm_alloc). */
 export function mmAlloc(k: Kernel): Ptr {
@@ -77,8 +77,7 @@ function exitMmap(k: Kernel, mm: Ptr): void {
   treeDestroy(k, mm);
   for (let i = 0; i < vmas.length; i++) {
     const vma = vmas[i] as Ptr;
-    // Somebody may be about to find out that this VMA, found in an older life of it, is not his.
-    vmaStartWrite(k, mm, vma);
+    // Nobody has it locked. Somebody may just be finding out that this VMA, met in an older life of it, is not his.
     vmaMarkDetached(k, vma);
     tallyVma(k.m, tally, vma, -1);
     vmaFree(k, vma);
@@ -145,33 +144,38 @@ function dupMmap(k: Kernel, mm: Ptr, copy: Ptr): void {
   const tally = new Tally();
   const entries: number[] = [];
   const iter = new VmaIter();
+  const spec = new VmaSpec();
   vmaIterInit(iter, 0);
   for (let vma = vmaNext(k, mm, iter); vma !== NULL; vma = vmaNext(k, mm, iter)) {
     vmaStartWrite(k, mm, vma);
-    if ((m.load(vma + VMA.vmFlags) & VM_DONTCOPY) !== 0) continue;
-    const child = dupVma(k, vma, copy);
-    tallyVma(m, tally, child, 1);
-    entries.push(iter.start, iter.end, child);
+    readSpec(m, vma, iter.start, spec);
+    if ((spec.flags & VM_DONTCOPY) !== 0) continue;
+    entries.push(iter.start, iter.end, dupVma(k, vma, copy, iter, spec, tally));
   }
   treeBuild(k, copy, entries);
   m.plainStore(copy + MM.mapCount, entries.length / 3);
   tallyApply(k, copy, tally);
 }
 
-function dupVma(k: Kernel, vma: Ptr, copy: Ptr): Ptr {
+function dupVma(k: Kernel, vma: Ptr, copy: Ptr, { start, end }: VmaIter, spec: VmaSpec, tally: Tally): Ptr {
   const { m } = k;
-  const start = vmaStart(m, vma);
-  const spec = specOf(m, vma, start);
   spec.flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
   const wiped = (spec.flags & VM_WIPEONFORK) !== 0;
   const faulted = spec.anonVma !== 0 && !wiped;
   spec.anonVma = faulted ? -(m.add(copy + MM.lastAnonVma, 1) + 1) : 0;
-  const child = vmaNew(k, copy, start, vmaEnd(m, vma), spec);
-  if (faulted) {
-    m.store(child + VMA.nrAnon, m.load(vma + VMA.nrAnon));
-    m.store(child + VMA.nrFile, m.load(vma + VMA.nrFile));
-    m.store(child + VMA.nrSwap, m.load(vma + VMA.nrSwap));
-  }
+  const child = vmaNew(k, copy, start, end, spec);
+  if (faulted) copyResident(m, vma, child, spec.flags2, tally);
+  tallyPages(tally, spec.flags, spec.flags2, (end - start) / PAGE_SIZE);
   vmaMarkAttached(k, child);
   return child;
+}
+
+function copyResident(m: Memory, vma: Ptr, child: Ptr, flags2: number, tally: Tally): void {
+  const anon = m.load(vma + VMA.nrAnon);
+  const file = m.load(vma + VMA.nrFile);
+  const swap = m.load(vma + VMA.nrSwap);
+  m.store(child + VMA.nrAnon, anon);
+  m.store(child + VMA.nrFile, file);
+  m.store(child + VMA.nrSwap, swap);
+  tallyResident(tally, flags2, anon, file, swap);
 }

@@ -45,7 +45,7 @@ export class VmaSnapshot {
   /** PATH or NULL; BYTES or NULL. */
   path: Ptr = NULL;
   anonName: Ptr = NULL;
-  /** True for the initial heap and the initial stack (numa_maps says so). */
+  /** True for the initial heap and the initial stack, if no file is mapped there (numa_maps says so). */
   isHeap = false;
   isStack = false;
   /** Resident pages: anonymous, of a file, of shared memory; and swapped ones. */
@@ -59,8 +59,12 @@ export class VmaSnapshot {
   sharers = 1;
 }
 
-/** Fills in everything about a VMA. @pre the VMA read-locked, or mmap_lock */
-export function readVma(k: Kernel, mm: Ptr, vma: Ptr, out: VmaSnapshot): void {
+/**
+ * Fills in a VMA.
+ * @param pages whether its page counts are wanted, too; they stay as they were otherwise
+ * @pre the VMA read-locked, or mmap_lock
+ */
+export function readVma(k: Kernel, mm: Ptr, vma: Ptr, out: VmaSnapshot, pages = true): void {
   const { m } = k;
   out.vma = vma;
   out.start = m.load64(vma + VMA.vmStart);
@@ -73,20 +77,22 @@ export function readVma(k: Kernel, mm: Ptr, vma: Ptr, out: VmaSnapshot): void {
   out.offset = isFile ? m.load64(vma + VMA.vmPgoff) : 0;
   out.dev = isFile ? m.load(out.path + PATH.dev) : 0;
   out.ino = isFile ? m.load64(out.path + PATH.ino) : 0;
-  out.isHeap = out.start < m.load64(mm + MM.brk) && out.end > m.load64(mm + MM.startBrk);
-  const startStack = m.load64(mm + MM.startStack);
-  out.isStack = out.start <= startStack && out.end >= startStack;
-  nameVma(k, out);
-  readPages(k, vma, out);
+  nameVma(k, mm, out);
+  if (pages) readPages(k, vma, out);
 }
 
-function nameVma(k: Kernel, out: VmaSnapshot): void {
+function nameVma(k: Kernel, mm: Ptr, out: VmaSnapshot): void {
   const { m } = k;
   out.label = "";
+  out.isHeap = false;
+  out.isStack = false;
   if (out.path !== NULL) {
     out.nameKind = out.anonName === NULL ? VmaName.path : VmaName.anonShmem;
     return;
   }
+  out.isHeap = out.start < m.load64(mm + MM.brk) && out.end > m.load64(mm + MM.startBrk);
+  const startStack = m.load64(mm + MM.startStack);
+  out.isStack = out.start <= startStack && out.end >= startStack;
   const special = specialOf(out.flags2);
   const bracketed = out.anonName !== NULL && m.byteAt(out.anonName + BYTES.words, 0) === OPENING_BRACKET;
   if (special !== 0) out.label = SPECIAL_NAMES[special] as string;

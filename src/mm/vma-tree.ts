@@ -115,8 +115,9 @@ function descend(m: Memory, iter: VmaIter, page: number): Ptr {
 
 function takeEntry(m: Memory, iter: VmaIter): Ptr {
   const at = iter.leaf + ENTRIES + iter.slot * LEAF_ENTRY;
-  iter.start = startPage(m, at) * PAGE_SIZE;
-  iter.end = endPage(m, at) * PAGE_SIZE;
+  const high = m.load(at + HIGH);
+  iter.start = (m.loadU32(at + START) + (high >>> 16) * TWO_32) * PAGE_SIZE;
+  iter.end = (m.loadU32(at + END) + (high & 0xffff) * TWO_32) * PAGE_SIZE;
   iter.index = iter.end;
   return m.load(at + CHILD);
 }

@@ -74,7 +74,7 @@ export function vmaNew(k: Kernel, mm: Ptr, start: number, end: number, spec: Vma
   m.store(vma + VMA.nrFile, 0);
   m.store(vma + VMA.nrSwap, 0);
   m.store(vma + VMA.nrDirty, 0);
-  countMapper(m, vma, 1);
+  if (spec.file !== NULL && spec.pgoff + start === spec.start) m.add(spec.file + PATH.mappers, 1);
   return vma;
 }
 
@@ -108,14 +108,21 @@ export function vmaSetRange(k: Kernel, vma: Ptr, start: number, end: number): vo
 /** Describes `vma` from `address` on. @pre mmap_lock */
 export function specOf(m: Memory, vma: Ptr, address: number): VmaSpec {
   const spec = new VmaSpec();
+  readSpec(m, vma, vmaStart(m, vma), spec);
+  spec.pgoff += address - spec.start;
   spec.start = address;
+  return spec;
+}
+
+/** Describes `vma`, which starts at `start`, in an object that is there. @pre mmap_lock */
+export function readSpec(m: Memory, vma: Ptr, start: number, spec: VmaSpec): void {
+  spec.start = start;
   spec.flags = m.load(vma + VMA.vmFlags);
   spec.flags2 = m.load(vma + VMA.vmFlags2);
-  spec.pgoff = m.load64(vma + VMA.vmPgoff) + address - vmaStart(m, vma);
+  spec.pgoff = m.load64(vma + VMA.vmPgoff);
   spec.file = m.load(vma + VMA.vmFile);
   spec.anonName = m.load(vma + VMA.anonName);
   spec.anonVma = m.load(vma + VMA.anonVma);
-  return spec;
 }
 
 /** True if `vma` and a mapping like `spec`, right before or after it, can be one VMA. @pre mmap_lock for write */

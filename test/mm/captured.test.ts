@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Cache } from "../../src/kernel/caches.ts";
+import { Path } from "../../src/kernel/knobs.ts";
 import { MM } from "../../src/kernel/layout.ts";
 import type { CapturedPaths, CapturedVma } from "../../src/mm/captured.ts";
 import { loadCaptured, releasePaths } from "../../src/mm/captured.ts";
@@ -82,7 +83,7 @@ test("VmFlags of smaps, and sizes as in status and statm", () => {
     const rss = records.reduce((sum, { smaps }) => sum + (smaps?.["Rss"] ?? 0), 0);
     const numbers = new SmapsNumbers();
     smapsClear(numbers);
-    walk(k, mm, (v) => smapsAdd(v, numbers));
+    walk(k, mm, (v) => smapsAdd(v, numbers), Path.smaps);
     expect(numbers.rss).toBe(rss);
     mmput(k, mm);
   }
