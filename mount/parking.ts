@@ -39,11 +39,12 @@ const SLOT_HEADER_WORDS = 4;
 const OCCUPIED = 0;
 /** One more than the highest slot that was ever used: bounds every search. */
 const USED = 1;
-const WAKE = 2;
 const PARKED_EVER = 3;
 const REFUSED = 4;
 /** Raised by every parking: the slow lane sleeps here while nothing waits, so that lock releases do not disturb it. */
 const ARRIVALS = 5;
+/** Where the wake word is if nobody brings one; the word after it counts requests that wait. */
+const WAKE = 8;
 const LOT_HEADER_WORDS = 16;
 
 /** Small slots hold every request but long writes: the longest has a 40-byte header, a small body and two names. */
@@ -71,7 +72,10 @@ export const LEFT_TO_SLOW_LANE = 2;
 /** The word whose raising makes the slow lane look again. Lock releases raise it; by default it is one of the lot's. */
 export interface WakeWord {
   readonly buffer: SharedArrayBuffer;
-  /** Index in 32-bit words. */
+  /**
+   * Index in 32-bit words. The lot counts the requests that wait in the word after it: who releases a lock need only
+   * raise the wake word while that is not 0.
+   */
   readonly index: number;
 }
 
@@ -233,6 +237,7 @@ export class ParkingLot {
   private markUsed(slot: number): void {
     const lot = this.lot;
     lot.add(OCCUPIED, 1);
+    this.wake.add(this.wakeWord.index + 1, 1);
     for (let used = lot.load(USED); used <= slot; used = lot.load(USED)) {
       if (lot.swap(USED, used, slot + 1)) return;
     }
@@ -241,6 +246,7 @@ export class ParkingLot {
   private release(at: number): void {
     this.lot.store(at + STATE, this.lot.load(at + STATE) & ~STATE_MASK);
     this.lot.add(OCCUPIED, -1);
+    this.wake.add(this.wakeWord.index + 1, -1);
   }
 }
 

@@ -24,7 +24,10 @@ export class Thread {
   maySleep = true;
   /** A word that is non-zero once the current wait was interrupted; NULL if nothing can interrupt it. */
   interruptWord: Ptr = NULL;
-  /** A word that lock releases raise and notify, so that parked requests are tried again; NULL if there are none. */
+  /**
+   * A word that lock releases raise and notify, so that parked requests are tried again, while the word after it, which
+   * counts them, is not 0. NULL if there can't be any.
+   */
   readonly parkWord: Ptr;
 
   constructor(m: Memory, slot: number, rcuWord: Ptr, parkWord: Ptr, debug: boolean) {

@@ -33,9 +33,12 @@ export function wakeAll(t: Thread, word: Ptr): void {
   wakeParked(t);
 }
 
-/** Has parked requests tried again: some lock has become free. */
+/**
+ * Has parked requests tried again, if there are any: some lock has become free. A request that is about to be parked and
+ * not counted yet is tried once after it has been.
+ */
 export function wakeParked(t: Thread): void {
-  if (t.parkWord === NULL) return;
+  if (t.parkWord === NULL || t.m.load(t.parkWord + 1) === 0) return;
   t.m.add(t.parkWord, 1);
   t.m.notify(t.parkWord, ALL);
 }
