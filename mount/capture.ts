@@ -20,8 +20,8 @@ export interface CaptureOptions {
 }
 
 /**
- * The scenario as YAML: the machine, and its processes (without this one) or those named and their ancestors. Processes
- * that end meanwhile are left out; so is what this caller may not read. Both are noted.
+ * The scenario as YAML: the machine, and its processes or those named and their ancestors. Processes that end meanwhile
+ * are left out; so is what this caller may not read. Both are noted.
  * @throws MountError if there is no /proc, or none of the processes named
  */
 export async function capture(options: CaptureOptions): Promise<string> {
@@ -30,14 +30,14 @@ export async function capture(options: CaptureOptions): Promise<string> {
   const processes = pids.flatMap((pid) => oneProcess(pid, root, options));
   const kept = withParents(processes, options);
   if (kept.length === 0) throw new MountError("ESYNTH_OPTION", "None of these processes can be captured.");
+  // The clock goes on while processes are read. It is read last, so that none of them starts in the future.
   const host = captureHost(root);
-  // Times since boot go on while the processes are read: none of them may lie in the future.
   const document = { description: `Captured from ${String(host["hostname"])}.`, host, processes: kept };
   return await Promise.resolve(stringify(document, { lineWidth: 0, aliasDuplicateObjects: false }));
 }
 
 function wantedPids(root: ProcFolder, { pids, procRoot }: CaptureOptions): number[] {
-  const all = listPids(procRoot).filter((pid) => pid !== process.pid);
+  const all = listPids(procRoot);
   if (pids.length === 0) return all;
   const missing = pids.find((pid) => !all.includes(pid));
   if (missing !== undefined) throw new MountError("ESYNTH_OPTION", `There is no process ${missing} to capture.`);

@@ -21,7 +21,8 @@ const CAPABILITIES = {
 };
 
 /** Lines of status that the model can't compute from the rest. */
-const PROCESS_LINES = ["FDSize", "ShdPnd", "SigIgn", "SigCgt", "VmPeak", "VmHWM", "VmPin", "VmPTE"];
+const PROCESS_LINES =
+  "FDSize SigQ ShdPnd SigIgn SigCgt VmPeak VmSize VmPin VmHWM RssAnon RssFile RssShmem VmStk VmPTE".split(" ");
 const THREAD_LINES = [
   "SigPnd",
   "SigBlk",

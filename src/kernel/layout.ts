@@ -77,6 +77,8 @@ export const TASK = struct({
   threadPrev: WORD,
   /** TASK_COMM_LEN bytes, NUL-terminated. [taskAlloc] */
   comm: 4,
+  /** Kernel threads with a longer name: BYTES, shown in place of comm. RCU-protected. [taskAlloc] */
+  fullName: WORD,
   allocLock: SPINLOCK_WORDS,
   /** Nanoseconds of boot time. */
   startTime: QUAD,
@@ -219,6 +221,8 @@ export const CRED = struct({
   /** Supplementary groups: a BYTES object of 32-bit gids, or NULL. */
   groups: WORD,
   userNs: WORD,
+  /** Signals that are queued for the user elsewhere, as captured (SigQ). */
+  sigQueued: WORD,
 });
 
 /** struct files_struct */

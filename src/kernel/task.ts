@@ -1,4 +1,5 @@
 /** Tasks: references, threads of a group, names, states. */
+import { bytesCopy, bytesLength, bytesPut } from "../shm/bytes.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { refcountDecAndTest, refcountIncNotZero } from "../sync/refcount.ts";
@@ -10,6 +11,8 @@ import { HOST, SIGNAL, TASK } from "./layout.ts";
 
 /** Longest comm with its NUL (TASK_COMM_LEN). */
 export const TASK_COMM_LEN = 16;
+/** Longest name of a kernel thread with its NUL, as /proc shows it. */
+const KTHREAD_NAME_LEN = 64;
 
 /** Takes a reference, for those who sleep; false if the task is gone already. @pre RCU */
 export function getTask(k: Kernel, task: Ptr): boolean {
@@ -20,6 +23,7 @@ export function getTask(k: Kernel, task: Ptr): boolean {
 export function putTask(k: Kernel, task: Ptr): void {
   if (!refcountDecAndTest(k.m, task + TASK.usage)) return;
   const signal = k.m.load(task + TASK.signal);
+  bytesPut(k.m, k.slab, k.m.load(task + TASK.fullName));
   k.slab.freeRcu(task);
   if (refcountDecAndTest(k.m, signal + SIGNAL.sigcnt)) k.slab.freeRcu(signal);
 }
@@ -125,6 +129,25 @@ export function taskComm(k: Kernel, task: Ptr, out: Uint8Array): number {
     }
   }
   return length;
+}
+
+/**
+ * As {@link taskComm}, but kernel threads show their whole name (proc_task_name). @pre RCU
+ * @param out at least 64 bytes
+ */
+export function taskName(k: Kernel, task: Ptr, out: Uint8Array): number {
+  const name = k.m.load(task + TASK.fullName);
+  if (name === 0 || !isKernelThread(k, task)) return taskComm(k, task, out);
+  const length = Math.min(bytesLength(k.m, name), KTHREAD_NAME_LEN - 1);
+  bytesCopy(k.m, name, 0, out, 0, length);
+  return length;
+}
+
+/** Names a kernel thread; what comm can't hold is kept beside it. */
+export function setKernelThreadName(k: Kernel, task: Ptr, name: Uint8Array): void {
+  setTaskComm(k, task, name);
+  const full = name.length < TASK_COMM_LEN ? 0 : k.bytes(name);
+  bytesPut(k.m, k.slab, k.m.exchange(task + TASK.fullName, full));
 }
 
 /** Sets a task's comm (__set_task_comm): at most 15 bytes, up to the first NUL. */

@@ -13,6 +13,8 @@ import type { Group, Host, ThreadSpec, Tty } from "./scenario-types.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 const COMM_BYTES = 15;
+/** Kernel threads may have longer names. */
+const KERNEL_NAME_BYTES = 63;
 const NO_ID = 4294967295;
 const DEFAULT_ENV = ["LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
 
@@ -112,7 +114,7 @@ function programOf(short: Cursor, parent: Group | null): Program {
   const comm = short
     .get("comm")
     .bytes(toBytes(name) || baseName(exe))
-    .slice(0, COMM_BYTES);
+    .slice(0, kernel ? KERNEL_NAME_BYTES : COMM_BYTES);
   return { comm, exe, args: argumentsOf(short.get("args"), base.args, kernel ? [] : [exe]) };
 }
 

@@ -11,7 +11,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { HOST, MM, PAGE_SIZE, RLIM_INFINITY, SIGHAND, SIGNAL, TASK, TTY, USER_HZ } from "../kernel/layout.ts";
 import { rlimit } from "../kernel/limits.ts";
 import { ptraceMayAccess } from "../kernel/ptrace.ts";
-import { firstThread, isLeader, nextThread, taskComm } from "../kernel/task.ts";
+import { firstThread, isLeader, nextThread, taskName } from "../kernel/task.ts";
 import type { MmStat } from "../mm/stat.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { readSeqbegin, readSeqretry } from "../sync/seqlock.ts";
@@ -65,7 +65,7 @@ export function gatherStat(c: Context, out: StatSnapshot): void {
   const state = m.load(task + TASK.state);
   const permitted = ptraceMayAccess(k, task, PTRACE_MODE_READ_FSCREDS, c.subject);
   out.pid = m.load(task + TASK.pid);
-  out.comm.length = taskComm(k, task, out.comm.bytes);
+  out.comm.length = taskName(k, task, out.comm.bytes);
   out.state = stateLetter(stateIndex(state));
   out.flags = m.loadU32(task + TASK.flags);
   gatherMemory(k, task, permitted, c.scratch.mm, out);

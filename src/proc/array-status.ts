@@ -5,7 +5,7 @@ import { PF_KTHREAD } from "../kernel/flags.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { CRED, FS, MM, PAGE_SIZE, SIGHAND, SIGNAL, TASK } from "../kernel/layout.ts";
 import { RLIMIT_SIGPENDING, rlimit } from "../kernel/limits.ts";
-import { taskComm } from "../kernel/task.ts";
+import { taskName } from "../kernel/task.ts";
 import type { MmStat } from "../mm/stat.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { taskMmStat } from "./array-mm.ts";
@@ -31,7 +31,7 @@ export function gatherStatus(c: Context, out: StatusSnapshot): void {
   const { k, task } = c;
   const { m } = k;
   const signal = m.load(task + TASK.signal);
-  out.comm.length = taskComm(k, task, out.comm.bytes);
+  out.comm.length = taskName(k, task, out.comm.bytes);
   gatherIds(k, task, signal, out);
   gatherCred(k, m.load(task + TASK.cred), out);
   gatherMemory(k, task, c.scratch.mm, out);
@@ -125,8 +125,10 @@ function gatherSignals(k: Kernel, task: Ptr, signal: Ptr, out: StatusSnapshot): 
     readMask(k, sighand + SIGHAND.ignored, out.ignored);
     readMask(k, sighand + SIGHAND.caught, out.caught);
   }
-  // The kernel counts what is queued for all of the user's processes; here it is what this process can see of that.
-  out.sigQueued = bitCount(out.pending) + bitCount(out.sharedPending);
+  // The kernel counts what is queued for all of the user's processes; here it is what this process can see of that, and
+  // what was queued elsewhere when it was captured.
+  const elsewhere = m.load(m.load(task + TASK.cred) + CRED.sigQueued);
+  out.sigQueued = elsewhere + bitCount(out.pending) + bitCount(out.sharedPending);
 }
 
 function gatherPlacement(k: Kernel, task: Ptr, out: StatusSnapshot): void {

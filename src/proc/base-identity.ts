@@ -3,7 +3,7 @@ import { EACCES, EINVAL, ENOENT, EPERM } from "../kernel/errno.ts";
 import { PF_KTHREAD, PTRACE_MODE_READ_FSCREDS } from "../kernel/flags.ts";
 import { FS, MM, TASK } from "../kernel/layout.ts";
 import { ptraceMayAccess } from "../kernel/ptrace.ts";
-import { setTaskComm, taskComm } from "../kernel/task.ts";
+import { setTaskComm, taskName } from "../kernel/task.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { commRaw } from "./array-format.ts";
 import { parseInteger } from "./base-parse.ts";
@@ -14,7 +14,7 @@ import type { Text } from "./text.ts";
 /** Shows /proc/<pid>/comm (comm_show). */
 export function showComm(c: Context, out: Text): number {
   const { comm } = c.scratch;
-  comm.length = taskComm(c.k, c.task, comm.bytes);
+  comm.length = taskName(c.k, c.task, comm.bytes);
   commRaw(out, comm);
   out.byte(10);
   return 0;

@@ -5,7 +5,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { SIGNAL, TASK } from "../kernel/layout.ts";
 import { findTask, nextTgid } from "../kernel/pid.ts";
 import { CAP_SYS_NICE } from "../kernel/subject.ts";
-import { taskComm } from "../kernel/task.ts";
+import { taskName } from "../kernel/task.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { readSeqbegin, readSeqretry } from "../sync/seqlock.ts";
 import { bootTimeNs } from "../time/clock.ts";
@@ -72,7 +72,7 @@ function gatherSched(c: Context, s: SchedSnapshot): void {
   const { k, task } = c;
   const { m } = k;
   gatherRuntime(k, task, s);
-  s.comm.length = taskComm(k, task, s.comm.bytes);
+  s.comm.length = taskName(k, task, s.comm.bytes);
   s.pid = m.load(task + TASK.pid);
   s.threads = m.load(m.load(task + TASK.signal) + SIGNAL.nrThreads);
   s.voluntary = m.loadU32(task + TASK.nvcsw);

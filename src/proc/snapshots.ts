@@ -12,7 +12,7 @@ import { Parsed } from "./base-parse.ts";
 
 /** A task's name. */
 export class Comm {
-  readonly bytes = new Uint8Array(16);
+  readonly bytes = new Uint8Array(64);
   length = 0;
 }
 

@@ -7,7 +7,7 @@ import { loadCaptured } from "../../mm/captured.ts";
 import { mmAlloc } from "../../mm/mm.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
-import type { Exact, Group } from "../scenario-types.ts";
+import type { Exact, ExactVma, Group } from "../scenario-types.ts";
 import { STAT_ADDRESSES } from "./exact.ts";
 
 const KB_PER_PAGE = PAGE_SIZE / 1024;
@@ -20,15 +20,36 @@ const S_IFREG_0755 = 0o100755;
  */
 export function loadExact(k: Kernel, group: Group, paths: CapturedPaths): Ptr {
   const exact = group.exact as Exact;
-  if (exact.maps === null) return 0;
+  const maps = exact.maps ?? unseenMaps(exact);
+  if (maps === null) return 0;
   const mm = mmAlloc(k);
-  loadCaptured(k, mm, exact.maps, paths);
+  loadCaptured(k, mm, maps, paths);
   setAddresses(k, mm, exact);
   setTexts(k, mm, exact);
   setSizes(k, mm, exact);
   k.m.store(mm + MM.exeFile, exeFile(k, group.exe, paths));
   return mm;
 }
+
+const UNSEEN_START = 0x7f0000000000;
+const UNSEEN_STACK_END = 0x7ffffffde000;
+
+/** Mappings of the right sizes for a process whose own could not be read; null if it has no address space. */
+function unseenMaps({ status }: Exact): ExactVma[] | null {
+  if (status["VmSize"] === undefined) return null;
+  const size = (name: string): number => kilobytes(status[name]) * 1024;
+  const stack = size("VmStk");
+  const anonymous = kilobytes(status["RssAnon"]);
+  const files = kilobytes(status["RssFile"]) + kilobytes(status["RssShmem"]);
+  const main = { ...UNSEEN, start: UNSEEN_START, end: UNSEEN_START + size("VmSize") - stack };
+  const all = [{ ...main, smaps: { Rss: anonymous + files, Anonymous: anonymous } }];
+  const stackStart = UNSEEN_STACK_END - stack;
+  if (stack > 0) all.push({ ...UNSEEN, start: stackStart, end: UNSEEN_STACK_END, path: "[stack]", smaps: NO_PAGES });
+  return all;
+}
+
+const NO_PAGES = { Rss: 0, Anonymous: 0 };
+const UNSEEN = { perms: "rw-p", offset: 0, major: 0, minor: 0, inode: 0, path: "", vmFlags: [] };
 
 function setAddresses(k: Kernel, mm: Ptr, { stat }: Exact): void {
   for (const [name, field] of STAT_ADDRESSES) k.m.store64(mm + field, stat[name] ?? 0);

@@ -10,7 +10,14 @@ import {
   TASK_TRACED,
   TASK_UNINTERRUPTIBLE,
 } from "../../kernel/flags.ts";
-import { firstThread, nextThread, setTaskComm, setTaskState } from "../../kernel/task.ts";
+import {
+  firstThread,
+  isKernelThread,
+  nextThread,
+  setKernelThreadName,
+  setTaskComm,
+  setTaskState,
+} from "../../kernel/task.ts";
 import { Wait } from "../../kernel/wait-kinds.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
@@ -45,7 +52,7 @@ export function applyExact(k: Kernel, task: Ptr, exact: Exact): void {
   const { m } = k;
   const signal = m.load(task + TASK.signal);
   const sighand = m.load(task + TASK.sighand);
-  applyExactThread(k, task, exact.threads[0] as ExactThread);
+  applyExactThread(k, task, mainThread(exact));
   storeMask(k, sighand + SIGHAND.ignored, exact.status["SigIgn"]);
   storeMask(k, sighand + SIGHAND.caught, exact.status["SigCgt"]);
   storeMask(k, signal + SIGNAL.sharedPending, exact.status["ShdPnd"]);
@@ -56,8 +63,21 @@ export function applyExact(k: Kernel, task: Ptr, exact: Exact): void {
   m.store(signal + SIGNAL.groupExitCode, word(exact.stat["exit_code"]));
   applySession(k, signal, exact);
   applyRemainder(k, task, signal, exact);
+  applyTimerSlack(k, task, exact);
   const fdSize = Number(exact.status["FDSize"] ?? 0);
   if (fdSize > 0 && m.load(task + TASK.files) !== 0) reserveFds(k, m.load(task + TASK.files), fdSize);
+}
+
+/** The kernel rounds the times of a process and of its only thread apart from each other; those of the process count. */
+function mainThread({ threads, stat }: Exact): ExactThread {
+  const main = threads[0] as ExactThread;
+  if (threads.length > 1) return main;
+  return { ...main, stat: { ...main.stat, utime: stat["utime"] ?? 0, stime: stat["stime"] ?? 0 } };
+}
+
+function applyTimerSlack(k: Kernel, task: Ptr, { files }: Exact): void {
+  const slack = files["timerslack_ns"];
+  if (slack !== undefined) k.m.store64(task + TASK.timerSlack, Number(slack));
 }
 
 function applySession(k: Kernel, signal: Ptr, exact: Exact): void {
@@ -69,13 +89,22 @@ function applySession(k: Kernel, signal: Ptr, exact: Exact): void {
 /** What threads that are gone left behind: the sums of the process less those of the threads that are there. */
 function applyRemainder(k: Kernel, task: Ptr, signal: Ptr, exact: Exact): void {
   const { m } = k;
-  m.store64(signal + SIGNAL.utime, less(ticks(exact.stat["utime"]), sum64(k, task, TASK.utime)));
-  m.store64(signal + SIGNAL.stime, less(ticks(exact.stat["stime"]), sum64(k, task, TASK.stime)));
+  applyTime(k, task, TASK.utime, signal + SIGNAL.utime, exact.stat["utime"] ?? 0);
+  applyTime(k, task, TASK.stime, signal + SIGNAL.stime, exact.stat["stime"] ?? 0);
   m.store(signal + SIGNAL.minFlt, less(exact.stat["minflt"] ?? 0, sum(k, task, TASK.minFlt)));
   m.store(signal + SIGNAL.majFlt, less(exact.stat["majflt"] ?? 0, sum(k, task, TASK.majFlt)));
   for (const [name, at] of IO_FIELDS) {
     m.store64(signal + SIGNAL.ioac + at, less(exact.io?.[name] ?? 0, sum64(k, task, TASK.ioac + at)));
   }
+}
+
+/** Makes the sum over all threads show as so many ticks: more of it in the past, or less of it in the main thread. */
+function applyTime(k: Kernel, task: Ptr, field: number, past: Ptr, wanted: number): void {
+  const { m } = k;
+  const present = sum64(k, task, field);
+  const excess = Math.max(0, present - (wanted + 1) * NS_PER_TICK + 1);
+  m.store64(past, less(wanted * NS_PER_TICK, present));
+  m.store64(task + field, less(m.load64(task + field), excess));
 }
 
 function less(whole: number, present: number): number {
@@ -98,7 +127,9 @@ function sum(k: Kernel, task: Ptr, field: number): number {
 export function applyExactThread(k: Kernel, task: Ptr, thread: ExactThread): void {
   const { m } = k;
   const { stat, status } = thread;
-  setTaskComm(k, task, latin1Bytes(thread.comm));
+  const name = latin1Bytes(thread.comm);
+  if (isKernelThread(k, task)) setKernelThreadName(k, task, name);
+  else setTaskComm(k, task, name);
   const wait = thread.state === "R" ? Wait.running : m.load(task + TASK.waitKind);
   setTaskState(k, task, STATES[thread.state], wait);
   if (stat["flags"] !== undefined) m.store(task + TASK.flags, stat["flags"] | 0);

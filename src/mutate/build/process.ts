@@ -38,7 +38,7 @@ import { rlimitsPut } from "../../kernel/limits.ts";
 import { findTask } from "../../kernel/pid.ts";
 import { Random } from "../../kernel/random.ts";
 import { stopGroup } from "../../kernel/signals.ts";
-import { setTaskComm, setTaskState } from "../../kernel/task.ts";
+import { setKernelThreadName, setTaskComm, setTaskState } from "../../kernel/task.ts";
 import { Wait } from "../../kernel/wait-kinds.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
@@ -193,7 +193,9 @@ export class ProcessMaker {
   private dress(task: Ptr, group: Group, member: number, pid: number, random: Random): void {
     const { k } = this;
     const { m } = k;
-    setTaskComm(k, task, this.commOf(group, member, pid));
+    const name = this.commOf(group, member, pid);
+    if (group.kernel) setKernelThreadName(k, task, name);
+    else setTaskComm(k, task, name);
     this.enterSession(task, group, pid);
     this.replaceIdentity(task, group);
     this.replaceFiles(task, group, member);

@@ -7,7 +7,7 @@ import { CRED, NSPROXY, RLIMITS, RLIM_INFINITY } from "../../kernel/layout.ts";
 import { rlimitsGet, rlimitsNew, rlimitsPut } from "../../kernel/limits.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { refcountDecAndTest, refcountInc } from "../../sync/refcount.ts";
-import type { CapabilitySet, Group, LimitName } from "../scenario-types.ts";
+import type { CapabilitySet, Exact, Group, LimitName } from "../scenario-types.ts";
 import { hashBetween } from "./hash.ts";
 
 /** In the order of their RLIMIT_* numbers. */
@@ -141,7 +141,24 @@ function newCred(k: Kernel, group: Group): Ptr {
   storeSet(k, cred + CRED.capBset, group.caps.bounding);
   storeSet(k, cred + CRED.capAmbient, group.caps.ambient);
   setGroups(k, cred, group.groups);
+  m.plainStore(cred + CRED.sigQueued, queuedElsewhere(group.exact));
   return cred;
+}
+
+/** The first number of SigQ, less the signals that the process itself has pending. */
+function queuedElsewhere(exact: Exact | null): number {
+  if (exact === null) return 0;
+  const own = bits(exact.status["ShdPnd"]) + bits(exact.threads[0]?.status["SigPnd"]);
+  return Math.max(0, Number.parseInt(exact.status["SigQ"] ?? "0", 10) - own);
+}
+
+/** Bits of a hexadecimal set. */
+function bits(text: string | undefined): number {
+  let count = 0;
+  for (const digit of text ?? "") {
+    for (let value = Number.parseInt(digit, 16) || 0; value > 0; value >>= 1) count += value & 1;
+  }
+  return count;
 }
 
 function storeSet(k: Kernel, at: Ptr, [low, high]: CapabilitySet): void {

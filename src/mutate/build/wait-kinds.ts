@@ -1,6 +1,6 @@
 /** How the tasks of a scenario wait: the kinds beyond the built-in ones, and which of them fits a process. */
 import type { KernelConfig, WaitKind } from "../../kernel/config.ts";
-import { BUILT_IN_WAIT_KINDS, Wait } from "../../kernel/wait-kinds.ts";
+import { BUILT_IN_WAIT_KINDS } from "../../kernel/wait-kinds.ts";
 import type { Exact, Group, Scenario } from "../scenario-types.ts";
 
 const SYSCALL_TAIL = ["do_syscall_64+0x82/0x190", "entry_SYSCALL_64_after_hwframe+0x76/0x7e"];
@@ -80,22 +80,21 @@ export function scenarioWaitKinds(scenario: Scenario): WaitKind[] {
   for (const group of scenario.groups) {
     if (group.exact === null) continue;
     const kind = capturedKind(group.exact);
-    if (kind === null || seen.has(kind.name)) continue;
+    if (seen.has(kind.name)) continue;
     seen.add(kind.name);
     kinds.push(kind);
   }
   return kinds;
 }
 
-/** The kind of a captured process: its wchan, system call and stack; null if none could be read. */
-export function capturedKind(exact: Exact): WaitKind | null {
-  const wchan = exact.files["wchan"];
-  const stack = (exact.files["stack"] ?? "").split("\n").filter(Boolean);
-  if ((wchan === undefined || wchan === "0" || wchan === "") && stack.length === 0) return null;
+/** The kind of a captured process: its wchan, system call and stack, as far as they could be read. */
+export function capturedKind(exact: Exact): WaitKind {
+  const wchan = exact.files["wchan"] ?? "0";
   const syscall = Number.parseInt(exact.files["syscall"] ?? "-1", 10);
+  const stack = (exact.files["stack"] ?? "").split("\n").filter(Boolean);
   const symbols = stack.map((line) => line.replace(/^\[<[0-9a-f]+>\] /, ""));
   const number = Number.isNaN(syscall) ? -1 : syscall;
-  const shown = wchan === undefined || wchan === "0" ? "" : wchan;
+  const shown = wchan === "0" ? "" : wchan;
   return { name: `captured ${shown} ${number} ${symbols.join(" ")}`, wchan: shown, syscall: number, stack: symbols };
 }
 
@@ -110,10 +109,7 @@ export function waitKindId(config: KernelConfig, name: string): number {
 
 /** The wait kind in which the processes of a group usually are. `hasChildren`: whether groups start below it. */
 export function groupWaitKind(config: KernelConfig, group: Group, hasChildren: boolean): number {
-  if (group.exact !== null) {
-    const kind = capturedKind(group.exact);
-    return kind === null ? Wait.poll : waitKindId(config, kind.name);
-  }
+  if (group.exact !== null) return waitKindId(config, capturedKind(group.exact).name);
   return waitKindId(config, group.kernel ? kernelThreadWait(group.comm) : programWait(group, hasChildren));
 }
 
