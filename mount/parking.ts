@@ -191,9 +191,9 @@ export class ParkingLot {
     return this.lot.load(ARRIVALS);
   }
 
-  /** Sleeps until a request is parked or raise() is called. */
-  sleepUntilArrival(seen: number): void {
-    this.lot.wait(ARRIVALS, seen, IDLE_MS);
+  /** Sleeps until a request is parked or raise() is called, at most `timeoutMs`. */
+  sleepUntilArrival(seen: number, timeoutMs = IDLE_MS): void {
+    this.lot.wait(ARRIVALS, seen, timeoutMs);
   }
 
   /** Makes the slow lane look again. */

@@ -157,6 +157,8 @@ function afterError(device: FuseDevice, control: Control): ServeEnd | null {
   }
 }
 
+/** Least time between two vain looks at the requests that wait. */
+const REST_MS = 1;
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 64;
 
@@ -180,8 +182,12 @@ export function serveParked(
     adaptToKernel(session, control);
     const answered = tryAll(device, session, lot, complain);
     pause = answered > 0 ? FIRST_PAUSE_MS : Math.min(pause * 2, LONGEST_PAUSE_MS);
-    // Lock releases raise the wake word; the pause is for waits that end without one.
-    if (lot.waiting() > 0) lot.sleep(ticket, pause);
+    if (lot.waiting() === 0) continue;
+    // Any lock's release raises the wake word, many thousand times a second if many change hands: not all are worth a
+    // look. New arrivals are.
+    if (answered === 0) lot.sleepUntilArrival(arrivals, REST_MS);
+    // The pause is for waits that end without a word.
+    lot.sleep(ticket, pause);
   }
 }
 
