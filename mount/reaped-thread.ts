@@ -38,6 +38,8 @@ function run({ fileSystem, ring }: ReapedThreadData): void {
     fs.busy();
     const count = drainReaped(k, (tgid, pid) => fs.invalidateReaped(tgid, pid, notifier), BATCH);
     fs.idle();
+    // Mutators free what is retired, but not while they are paused; a serving thread might block with a batch in hand.
+    k.slab.reclaim();
     if (count < 0) notifier.invalidate(0, 1, EVERYTHING);
     if (count === 0) waitReaped(k, SLEEP_MS);
   }

@@ -202,7 +202,6 @@ export class ProcFs implements FileSystem {
   }
 
   idle(): void {
-    this.c.k.slab.reclaim();
     this.c.k.idle();
   }
 
