@@ -6,6 +6,7 @@
  * changing either counts after that time.
  */
 import { closeSync, openSync, readSync } from "node:fs";
+import { performance } from "node:perf_hooks";
 import type { Caller, CallerFacts } from "../src/proc/vfs.ts";
 import { errorCode } from "./errors.ts";
 

@@ -2,12 +2,15 @@
 import type { KernelConfig } from "../src/kernel/config.ts";
 import { Kernel } from "../src/kernel/kernel.ts";
 import { controlHandler } from "../src/mutate/control/control.ts";
+import { FaultInjector, hasFaults } from "../src/mutate/run/faults.ts";
 import type { Scenario } from "../src/mutate/scenario-types.ts";
 import type { HostView } from "../src/proc/host-view.ts";
 import { ProcFs } from "../src/proc/procfs.ts";
 import { tablesOf } from "../src/proc/tables.ts";
-import type { CallerFacts } from "../src/proc/vfs.ts";
+import { FaultyFileSystem } from "../src/proc/faulty-fs.ts";
+import type { CallerFacts, FileSystem } from "../src/proc/vfs.ts";
 import { packageVersion } from "./version.ts";
+import type { FileSystemContext } from "./worker.ts";
 
 /** What the threads of one simulation share; cloned into each. */
 export interface FileSystemData {
@@ -19,17 +22,28 @@ export interface FileSystemData {
   scenarioText: string;
   /** Check lock order and RCU sections as they happen. */
   lockdep: boolean;
+  /** Threads that serve requests, the slow lane included: they share the rates of faults. */
+  threads: number;
 }
 
-/** The file system of one thread, which must not sleep in a request. */
-export function createFileSystem(raw: unknown, context: { callers: CallerFacts }): ProcFs {
+/** The file system of one thread, which must not sleep in a request; with the faults that the scenario asks for. */
+export function createFileSystem(raw: unknown, context: FileSystemContext): FileSystem {
   const data = raw as FileSystemData;
+  const { scenario } = data;
+  const fs = createProcFs(data, context.callers);
+  if (!hasFaults(scenario)) return fs;
+  const injector = new FaultInjector(fs.kernel(), scenario, data.config.seed, context.thread, data.threads);
+  return new FaultyFileSystem(fs, fs.kernel(), injector);
+}
+
+/** The file system of one thread without faults. */
+export function createProcFs(data: FileSystemData, callers: CallerFacts): ProcFs {
   const kernel = Kernel.attach(data.arena, data.config, { debug: data.lockdep });
   kernel.t.maySleep = false;
   return new ProcFs({
     kernel,
     host: data.host,
-    facts: context.callers,
+    facts: callers,
     tables: tablesOf(data.host),
     synthproc: {
       control: controlHandler({ host: data.scenario.host }),

@@ -101,9 +101,14 @@ function silent(): void {
 const SILENT: Logger = { debug: silent, info: silent, warn: silent, error: silent };
 const MAX_WORKERS = 64;
 
+/** Serving threads if nobody says how many: one per CPU, at most four. */
+export function defaultWorkers(): number {
+  return Math.min(4, availableParallelism());
+}
+
 /** Fills in defaults. @throws MountError ESYNTH_OPTION */
 export function checkOptions(options: MountOptions): MountPlan {
-  const workers = options.workers ?? Math.min(4, availableParallelism());
+  const workers = options.workers ?? defaultWorkers();
   const wrong = (what: string): MountError => new MountError("ESYNTH_OPTION", what);
   if (!Number.isInteger(workers) || workers < 1 || workers > MAX_WORKERS) {
     throw wrong(`The number of workers must be 1 to ${MAX_WORKERS}, not ${workers}.`);

@@ -3,13 +3,11 @@
  * kernel. Its event loop doesn't turn while it runs.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { Kernel } from "../src/kernel/kernel.ts";
 import { drainReaped, waitReaped } from "../src/kernel/exit-events.ts";
 import { mutatorsStopped } from "../src/mutate/run/pace.ts";
-import type { ProcFs } from "../src/proc/procfs.ts";
 import type { EntryNotifier } from "../src/proc/notify.ts";
 import type { FileSystemData } from "./file-system.ts";
-import { createFileSystem } from "./file-system.ts";
+import { createProcFs } from "./file-system.ts";
 import { INVALIDATE, NotifyRing } from "./notify.ts";
 import { RealCallers } from "./caller.ts";
 
@@ -27,8 +25,8 @@ const SLEEP_MS = 250;
 const EVERYTHING = "x".repeat(256);
 
 function run({ fileSystem, ring }: ReapedThreadData): void {
-  const k = Kernel.attach(fileSystem.arena, fileSystem.config, { debug: fileSystem.lockdep });
-  const fs: ProcFs = createFileSystem(fileSystem, { callers: new RealCallers("/proc") });
+  const fs = createProcFs(fileSystem, new RealCallers("/proc"));
+  const k = fs.kernel();
   const notifications = new NotifyRing(ring);
   const notifier: EntryNotifier = {
     invalidate: (hi, lo, name) => notifications.push(INVALIDATE, hi, lo, 0, 0, name),

@@ -15,6 +15,7 @@ import { createMountShared, mountFileSystem } from "./mount.ts";
 import type { MountShared, MountedFileSystem } from "./mount.ts";
 import type { MutatorThreadData } from "./mutator-thread.ts";
 import type { Logger } from "./options.ts";
+import { defaultWorkers } from "./options.ts";
 import { TableThreads } from "./table-threads.ts";
 import type { TransportName } from "./transport/transport.ts";
 
@@ -189,6 +190,7 @@ function fileSystemData(table: Table, options: SimulationOptions): FileSystemDat
     }),
     scenarioText: options.scenarioText,
     lockdep: options.debug,
+    threads: (options.workers ?? defaultWorkers()) + 1,
   };
 }
 

@@ -13,6 +13,4 @@ export interface FaultHooks {
    * @returns how many bytes shall be read at most (`length`, or fewer for a short read), or a negated errno
    */
   beforeRead(tgid: number, first: boolean, length: number): number;
-  /** A process has been listed by a readdir of /proc. */
-  listed(tgid: number): void;
 }

@@ -209,6 +209,11 @@ export class ProcFs implements FileSystem {
     this.c.k.busy();
   }
 
+  /** This thread's handle on the kernel. */
+  kernel(): Kernel {
+    return this.c.k;
+  }
+
   /** Tells of the names of a reaped task; see notify.ts. For a thread that serves no requests. */
   invalidateReaped(tgid: number, pid: number, notifier: EntryNotifier): void {
     invalidateReaped(this.c.k, this.c.entries.process, tgid, pid, notifier);

@@ -89,11 +89,6 @@ export class FaultInjector implements FaultHooks {
     return 1 + this.random.below(length - 1);
   }
 
-  listed(tgid: number): void {
-    // Who was listed is opened next, as a rule: the process ends then, in beforeOpen.
-    void tgid;
-  }
-
   private happens(name: FaultName): boolean {
     const gate = this.gates[name];
     return gate.enabled() && gate.opens(bootTimeNs(this.k));
