@@ -134,6 +134,7 @@ function buildTable(options: SimulationOptions, seed: number): Table {
   const kernel = createKernel(config, options.debug);
   const built = buildScenario(kernel, scenario, options.onProgress);
   publishMembers(kernel, built);
+  kernel.m.store(HOST.hidepid, scenario.faults.hidepid);
   kernel.m.store(HOST.mutatorPaused, options.paused ? 1 : 0);
   kernel.m.store(HOST.mutatorSpeed, Math.round(options.speed * 100));
   if (options.ticks !== undefined) runTicks(kernel, scenario, built, options.ticks);
