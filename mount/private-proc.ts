@@ -6,7 +6,7 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmdirSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -23,6 +23,8 @@ export interface PrivatePlaces {
 export function makePrivatePlaces(): PrivatePlaces {
   const base = mkdtempSync(join(tmpdir(), "synthproc-"));
   const places = { base, simulation: join(base, "proc"), real: join(base, "real") };
+  // Whatever user the command turns into has to get through to the real proc.
+  chmodSync(base, 0o755);
   mkdirSync(places.simulation);
   mkdirSync(places.real);
   return places;
