@@ -26,7 +26,7 @@ export const CPU_STATES = 10;
 export const MAX_TTYS = 256;
 /** Writable sysctls there can be. */
 export const MAX_SYSCTLS = 2048;
-/** Buckets of HOST.openNodes: a power of two. */
+/** Buckets of HOST.openNodes and HOST.toldStale: a power of two. */
 export const OPEN_NODE_BUCKETS = 4096;
 /** Words of each thread's block of counters; see counters.ts. */
 export const COUNTER_WORDS = 128;
@@ -563,6 +563,8 @@ export const HOST = record({
   sysctlValues: MAX_SYSCTLS,
   /** Open files of the mount, counted by a hash of their node. [atomic] */
   openNodes: OPEN_NODE_BUCKETS,
+  /** Who was told last that which node is stale, by a hash of both. [atomic] */
+  toldStale: OPEN_NODE_BUCKETS,
   /** Reads of /proc/sys/kernel/random/uuid so far. [atomic] */
   uuidsMade: WORD,
 });

@@ -60,7 +60,23 @@ export function mayBeOpen(c: RequestContext, hi: number, lo: number): boolean {
   return c.k.m.load(bucketOf(hi, lo)) > 0;
 }
 
+/**
+ * True if the caller has just been told that the node is stale. Who came by a path then walks it anew, and ends
+ * elsewhere; who comes back to the same node has it as its working directory, and has no other way.
+ */
+export function wasToldStale(c: RequestContext, hi: number, lo: number): boolean {
+  const tid = c.subject.tid();
+  if (tid === 0) return false;
+  const signature = mix(hi, lo) ^ Math.imul(tid, 0x27d4eb2f);
+  const at = HOST.toldStale + (signature & (OPEN_NODE_BUCKETS - 1));
+  return c.k.m.exchange(at, signature) === signature;
+}
+
 function bucketOf(hi: number, lo: number): Ptr {
+  return HOST.openNodes + (mix(hi, lo) & (OPEN_NODE_BUCKETS - 1));
+}
+
+function mix(hi: number, lo: number): number {
   const mixed = Math.imul(hi ^ Math.imul(lo, 0x9e3779b1), 0x85ebca6b);
-  return HOST.openNodes + ((mixed >>> 16) & (OPEN_NODE_BUCKETS - 1));
+  return mixed ^ (mixed >>> 16);
 }

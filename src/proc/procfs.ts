@@ -40,7 +40,7 @@ import { MAP_LINK, fillMapLink } from "./map-files.ts";
 import { Tag } from "./node-id.ts";
 import type { EntryNotifier } from "./notify.ts";
 import { invalidateReaped } from "./notify.ts";
-import { isOpenFile, mayBeOpen, openFileFree, openFileNew, openFileNode } from "./open-files.ts";
+import { isOpenFile, mayBeOpen, openFileFree, openFileNew, openFileNode, wasToldStale } from "./open-files.ts";
 import { HIDEPID_INVISIBLE, hasPidPermissions } from "./permission.ts";
 import { listDirectory } from "./readdir.ts";
 import { MAY_EXEC, MAY_READ, MAY_WRITE } from "./row.ts";
@@ -115,20 +115,20 @@ export class ProcFs implements FileSystem {
 
   setattr(hi: number, lo: number, valid: number, caller: Caller, out: Attr): number {
     this.walker.begin(caller);
-    const found = this.walker.byPath(hi, lo);
+    const found = this.reach(hi, lo);
     const refused = found !== 0 ? found : this.mayChange(valid);
     return this.walker.end(refused !== 0 ? refused : this.fill(out));
   }
 
   readlink(hi: number, lo: number, caller: Caller, dest: Uint8Array): number {
     this.walker.begin(caller);
-    const found = this.walker.byPath(hi, lo);
+    const found = this.reach(hi, lo);
     return this.walker.end(found !== 0 ? found : this.linkText(dest));
   }
 
   access(hi: number, lo: number, mask: number, caller: Caller): number {
     this.walker.begin(caller);
-    const found = this.walker.byPath(hi, lo);
+    const found = this.reach(hi, lo);
     const { entry } = this.walker;
     const checked = found === 0 && entry !== null && entry.kind !== "link";
     return this.walker.end(checked ? this.walker.may(entry, mask & (MAY_READ | MAY_WRITE | MAY_EXEC)) : found);
@@ -219,14 +219,20 @@ export class ProcFs implements FileSystem {
     invalidateReaped(this.c.k, this.c.entries.process, tgid, pid, notifier);
   }
 
+  /** Walks to a node by path. Whose working directory is gone with its process is told so, not sent to look again. */
+  private reach(hi: number, lo: number): number {
+    const found = this.walker.byPath(hi, lo);
+    const { entry } = this.walker;
+    return found === -ESTALE && entry !== null && wasToldStale(this.c, hi, lo) ? insideGone(entry) : found;
+  }
+
   private findName(hi: number, lo: number, name: string, out: Attr): number {
     const { walker } = this;
     const found = walker.byPath(hi, lo);
     const { entry } = walker;
     if (entry === null) return found !== 0 ? found : -ENOTDIR;
     if (entry.kind !== "dir" && entry.kind !== "dynamic") return found !== 0 ? found : -ENOTDIR;
-    // Only through a directory that is open still: a permission check that finds no task says ESRCH, a lookup ENOENT.
-    if (found === -ESTALE) return entry.row.permission !== undefined ? -ESRCH : -ENOENT;
+    if (found === -ESTALE) return insideGone(entry);
     if (found !== 0) return found;
     const refused = walker.may(entry, MAY_EXEC);
     return refused !== 0 ? refused : lookupIn(this.c, entry, name, out);
@@ -244,7 +250,7 @@ export class ProcFs implements FileSystem {
 
   /** Who has the file or directory open still gets its attributes (fstat), who comes by path is sent to look again. */
   private attributesOfGone(entry: Entry, hi: number, lo: number, handle: number, out: Attr): number {
-    if (handle === 0 && !mayBeOpen(this.c, hi, lo)) return -ESTALE;
+    if (handle === 0 && !mayBeOpen(this.c, hi, lo) && !wasToldStale(this.c, hi, lo)) return -ESTALE;
     if (entry.row.name === "fd") return -ENOENT;
     if (this.walker.node.tag === Tag.row) fillEntry(this.c, entry, out);
     else if (entry.kind === "seq") fillFdinfo(this.c, out);
@@ -308,7 +314,7 @@ export class ProcFs implements FileSystem {
 
   private openFile(hi: number, lo: number, flags: number, out: OpenFile): number {
     const { c, walker } = this;
-    const found = walker.byPath(hi, lo);
+    const found = this.reach(hi, lo);
     if (found !== 0) return found;
     const { entry, node } = walker;
     if (entry === null) return this.openTarget(node.row, hi, lo, flags, out);
@@ -336,7 +342,7 @@ export class ProcFs implements FileSystem {
 
   private openDirectory(hi: number, lo: number, out: OpenFile): number {
     const { c, walker } = this;
-    const found = walker.byPath(hi, lo);
+    const found = this.reach(hi, lo);
     if (found !== 0) return found;
     const { entry } = walker;
     if (entry === null || (entry.kind !== "dir" && entry.kind !== "dynamic")) return -ENOTDIR;
@@ -408,6 +414,12 @@ function openMask(flags: number): number {
 /** A link that isn't there any more: the path has to be looked up again. */
 function staleIfNone(result: number): number {
   return result === -ENOENT ? -ESTALE : result;
+}
+
+/** Within a directory whose process is gone: a permission check that finds no task says ESRCH, a lookup ENOENT. */
+function insideGone(entry: Entry): number {
+  const checked = (entry.kind === "dir" || entry.kind === "dynamic") && entry.row.permission !== undefined;
+  return checked ? -ESRCH : -ENOENT;
 }
 
 /** True if what the file needs was reaped with its process. */

@@ -421,6 +421,23 @@ describe("after the process is gone", () => {
     expect(errnoOf(() => root.lstat(`${pid}/stat`))).toBe(ENOENT);
   });
 
+  test("a working directory that is gone isn't stale for its user", () => {
+    const pid = pidOf(world.ordinary);
+    const { nodeHi, nodeLo } = root.lstat(`${pid}`);
+    const ns = root.lstat(`${pid}/ns`);
+    kill(world.ordinary);
+    const caller = { uid: 0, gid: 0, pid: 90001 };
+    const attr = new Attr();
+    // The kernel tries twice: the second time it would have walked a path anew.
+    expect(fs.getattr(nodeHi, nodeLo, 0, caller, attr)).toBe(-ESTALE);
+    expect(fs.getattr(nodeHi, nodeLo, 0, { ...caller, pid: 90002 }, attr)).toBe(-ESTALE);
+    expect(fs.getattr(nodeHi, nodeLo, 0, caller, attr)).toBe(0);
+    expect([attr.mode.toString(8), attr.uid]).toEqual(["40555", 0]);
+    expect(fs.opendir(nodeHi, nodeLo, caller, new OpenFile())).toBe(-ESRCH);
+    expect(fs.opendir(ns.nodeHi, ns.nodeLo, caller, new OpenFile())).toBe(-ESTALE);
+    expect(fs.opendir(ns.nodeHi, ns.nodeLo, caller, new OpenFile())).toBe(-ENOENT);
+  });
+
   test("a pid that is used again is another process", () => {
     const pid = pidOf(world.ordinary);
     const before = root.lstat(`${pid}/stat`);
