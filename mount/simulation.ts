@@ -78,9 +78,14 @@ const ARENA_SIZES = [8 * 2 ** 30, 4 * 2 ** 30, 2 ** 30] as const;
 const REAL_PIDS = [1000, 100_000] as const;
 /** Below this there is no room to leave any. */
 const PID_MAX_TO_AVOID = 200_000;
-/** A plain mount shows the network and mounts of this simulated process to everybody. */
+/** Everybody sees the network of this simulated process, and in a plain mount its mounts too. */
 const INIT_PID = "1";
 const NS_PER_MS = 1e6;
+/**
+ * Wall time, in seconds, of a table that stands still: with the real time, boot would be at another second in each mount
+ * of the same seed. 2026-01-01 12:00:00 UTC.
+ */
+const STANDING_NOW = 1_767_268_800;
 
 /** A table, built and standing still. */
 interface Table {
@@ -128,7 +133,7 @@ function buildTable(options: SimulationOptions, seed: number): Table {
   const { scenario } = options;
   const config = kernelConfig(scenario, {
     seed,
-    now: Math.floor(Date.now() / 1000),
+    now: options.ticks === undefined ? Math.floor(Date.now() / 1000) : STANDING_NOW,
     pidAvoid: scenario.host.pidMax > PID_MAX_TO_AVOID ? REAL_PIDS : [0, 0],
   });
   const kernel = createKernel(config, options.debug);
@@ -187,7 +192,8 @@ function fileSystemData(table: Table, options: SimulationOptions): FileSystemDat
     scenario: options.scenario,
     host: hostView(options.scenario, table.config, {
       realProc: options.realProc ?? "/proc",
-      netOf: inPrivateProc ? "self" : INIT_PID,
+      netOf: INIT_PID,
+      mountsOf: inPrivateProc ? "self" : INIT_PID,
     }),
     scenarioText: options.scenarioText,
     lockdep: options.debug,

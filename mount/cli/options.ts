@@ -56,7 +56,7 @@ export function addSimulationOptions(command: Command): Command {
         .choices(["auto", "dev", "fuse-native"])
         .default("auto"),
     )
-    .option("--ticks <n>", "simulate so many ticks before serving, then stand still", integer(0, 1e9))
+    .option("--ticks <n>", "simulate so many ticks from a fixed date, then stand still and serve", integer(0, 1e9))
     .option("--speed <factor>", "simulated seconds per second", speed, 1)
     .option("--paused", "start with the table standing still", false)
     .option("--record <file>", "record every FUSE message in a file (transport dev)")

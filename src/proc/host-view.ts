@@ -23,8 +23,10 @@ export interface HostView {
   readonly rawFiles: Readonly<Record<string, string>>;
   /** Where the real /proc can be reached from the mount's clients: a caller's own pid is a link into it. */
   readonly realProc: string;
-  /** Target of /proc/net, /proc/mounts: "self" below `run`, a simulated pid in a plain mount. */
+  /** Target of /proc/net: "self", or a simulated pid whose network everybody sees. */
   readonly netOf: string;
+  /** Target of /proc/mounts: "self" where callers have a process of their own here, else a simulated pid. */
+  readonly mountsOf: string;
 }
 
 export interface HostInterface {

@@ -56,7 +56,7 @@ export const MOUNTS_ROW: LinkRow = {
   sized: true,
   doc: "link to the mount table of the caller's process; proc_symlink",
   target: (c, out) => {
-    out.str(c.host.netOf).str("/mounts");
+    out.str(c.host.mountsOf).str("/mounts");
     return 0;
   },
 };

@@ -58,7 +58,7 @@ beforeAll(async () => {
   k = Kernel.create(GIB, config, { debug: true });
   buildScenario(k, scenario);
   k.busy();
-  const host = hostView(scenario, config, { realProc: "/proc", netOf: "self" });
+  const host = hostView(scenario, config, { realProc: "/proc", netOf: "self", mountsOf: "self" });
   const fs = new ProcFs({ kernel: k, host, facts: TEST_FACTS, tables: tablesOf(host), synthproc: TEST_SYNTHPROC });
   simulated = new VfsClient(fs, { uid: 0, gid: 0, pid: 0 });
 });

@@ -24,6 +24,7 @@ export const TEST_HOST: HostView = {
   rawFiles: {},
   realProc: "/run/real-proc",
   netOf: "self",
+  mountsOf: "self",
 };
 
 const FULL = [0xffffffff | 0, 0x1ff] as const;

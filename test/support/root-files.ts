@@ -37,6 +37,7 @@ export const TEST_HOST: HostView = {
   rawFiles: {},
   realProc: "/proc",
   netOf: "self",
+  mountsOf: "self",
 };
 
 export function rootContext(k: Kernel, subject: Subject, host: HostView = TEST_HOST): Context {

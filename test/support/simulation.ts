@@ -35,7 +35,7 @@ export function simulate(name: string, seed: number): TestSimulation {
   const built = buildScenario(k, scenario);
   publishMembers(k, built);
   const mutator = new Mutator(k, scenario, built, { index: 0, count: 1, seed });
-  const host = hostView(scenario, config, { realProc: "/proc", netOf: "1" });
+  const host = hostView(scenario, config, { realProc: "/proc", netOf: "1", mountsOf: "1" });
   const fs = new ProcFs({ kernel: k, host, facts: TEST_FACTS, tables: tablesOf(host), synthproc: TEST_SYNTHPROC });
   k.busy();
   const run = (ticks: number): void => {

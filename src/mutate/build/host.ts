@@ -12,7 +12,9 @@ export interface HostViewOptions {
   readonly realProc: string;
   /** Target of /proc/net and /proc/mounts: "self", or a simulated pid. */
   readonly netOf: string;
-}
+  /** Target of /proc/net: "self", or a simulated pid. */
+  readonly mountsOf: string;
+  /** Target of /proc/mounts: "self", or a simulated pid. */
 
 const BOOT_ID_STREAM = 0xb007;
 const DEFAULT_MHZ = 2000;
@@ -43,6 +45,7 @@ export function hostView(scenario: Scenario, config: KernelConfig, options: Host
     rawFiles: host.files,
     realProc: options.realProc,
     netOf: options.netOf,
+    mountsOf: options.mountsOf,
   };
 }
 
