@@ -10,11 +10,11 @@ import { SocketPlan } from "./sockets.ts";
 export interface HostViewOptions {
   /** Where the real /proc can be reached from the mount's clients. */
   readonly realProc: string;
-  /** Target of /proc/net and /proc/mounts: "self", or a simulated pid. */
-  readonly netOf: string;
   /** Target of /proc/net: "self", or a simulated pid. */
-  readonly mountsOf: string;
+  readonly netOf: string;
   /** Target of /proc/mounts: "self", or a simulated pid. */
+  readonly mountsOf: string;
+}
 
 const BOOT_ID_STREAM = 0xb007;
 const DEFAULT_MHZ = 2000;
