@@ -200,12 +200,16 @@ function lockVmaUnderMmapLock(k: Kernel, mm: Ptr, iter: VmaIter, address: number
 
 /**
  * Finds and read-locks the next VMA that ends above `address`, without mmap_lock unless a writer is just at it
- * (lock_next_vma). Leaves the RCU section for the time of a fallback.
+ * (lock_next_vma). Leaves the RCU section for the time of a fallback. `iter` may stand anywhere; if it stands at
+ * `address`, the lookup costs less.
  * @returns the VMA, 0 if there is none, WAIT_EINTR or WAIT_WOULD_BLOCK with nothing held
  * @pre a user of the mm, an RCU section (one level), no VMA locked
  */
 export function lockNextVma(k: Kernel, mm: Ptr, iter: VmaIter, address: number, path: PathId): number {
   countEvent(k, path, Event.speculated);
+  // The patch goes on where the tree had the last VMA end. If that one was cut short after it was found and before it was
+  // locked, this is beyond `address`, and what is mapped in between would be missed.
+  if (iter.index !== address) vmaIterInit(iter, address);
   for (;;) {
     const snapshot = mmapLockSpeculateTryBegin(k, mm);
     const found = vmaNext(k, mm, iter);
