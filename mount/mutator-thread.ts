@@ -45,6 +45,7 @@ function run(data: MutatorThreadData): number {
       ? runClock(kernel, mutator, { clock, tickNs, realtime, ticks })
       : runFollower(kernel, mutator, { ticks });
   mutator.end();
+  kernel.detach();
   return done;
 }
 

@@ -5,7 +5,6 @@ import { refcountDecAndTest } from "../sync/refcount.ts";
 import { writeSeqlock, writeSequnlock } from "../sync/seqlock.ts";
 import { mmput } from "../mm/mm.ts";
 import { exitTimers } from "../time/posix-timers.ts";
-import { putCred } from "./cred.ts";
 import { ECHILD } from "./errno.ts";
 import { noteReaped } from "./exit-events.ts";
 import { putFiles } from "./files.ts";
@@ -13,8 +12,7 @@ import { EXIT_ZOMBIE, PF_EXITING, SIGCHLD, SIGNAL_GROUP_EXIT } from "./flags.ts"
 import { putFs } from "./fs-struct.ts";
 import { foldIo } from "./io-accounting.ts";
 import type { Kernel } from "./kernel.ts";
-import { HOST, MM, NSPROXY, PAGE_SIZE, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
-import { rlimitsPut } from "./limits.ts";
+import { HOST, MM, PAGE_SIZE, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
 import { freePid } from "./pid.ts";
 import {
   firstThread,
@@ -151,10 +149,11 @@ function reparentChildren(k: Kernel, signal: Ptr): void {
   }
 }
 
-/** find_new_reaper. @pre tasklist lock held */
+/** find_new_reaper. What init leaves behind, which no kernel outlives, goes to the idle task. @pre tasklist lock held */
 function findReaper(k: Kernel, signal: Ptr): Ptr {
   const { m } = k;
   const init = m.load(HOST.initSignal);
+  if (init === signal) return m.load(m.load(HOST.idleTask) + TASK.signal);
   for (let above = m.load(signal + SIGNAL.parent); above !== 0; above = m.load(above + SIGNAL.parent)) {
     if (above === init) break;
     if (m.load(above + SIGNAL.isChildSubreaper) !== 0 && m.load(above + SIGNAL.live) > 0) return above;
@@ -178,12 +177,9 @@ export function releaseTask(k: Kernel, task: Ptr): void {
   if (lastOne) {
     unlinkChild(k, signal);
     m.add(HOST.nrProcesses, -1);
-    rlimitsPut(k, m.load(signal + SIGNAL.rlimits));
   }
-  putSighand(k, m.load(task + TASK.sighand));
-  putCred(k, m.load(task + TASK.cred));
-  const nsproxy = m.load(task + TASK.nsproxy);
-  if (refcountDecAndTest(m, nsproxy + NSPROXY.count)) k.slab.freeRcu(nsproxy);
+  // No sighand: the sign that the task has been released, for who holds a reference (pid_alive).
+  putSighand(k, m.exchange(task + TASK.sighand, 0));
   putTask(k, task);
 }
 

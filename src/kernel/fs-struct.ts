@@ -4,7 +4,7 @@ import { refcountDecAndTest } from "../sync/refcount.ts";
 import { Cache } from "./caches.ts";
 import type { Kernel } from "./kernel.ts";
 import { FS } from "./layout.ts";
-import { pathGet, pathPut } from "./path.ts";
+import { pathGetAt, pathPut } from "./path.ts";
 
 /** A new fs_struct with one reference; takes over the references to the paths. */
 export function fsNew(k: Kernel, pwd: Ptr, root: Ptr, umask: number): Ptr {
@@ -19,7 +19,7 @@ export function fsNew(k: Kernel, pwd: Ptr, root: Ptr, umask: number): Ptr {
 /** A copy for fork (copy_fs_struct). */
 export function dupFs(k: Kernel, old: Ptr): Ptr {
   const { m } = k;
-  return fsNew(k, pathGet(k, m.load(old + FS.pwd)), pathGet(k, m.load(old + FS.root)), m.load(old + FS.umask));
+  return fsNew(k, pathGetAt(k, old + FS.pwd), pathGetAt(k, old + FS.root), m.load(old + FS.umask));
 }
 
 /** Changes the working directory (set_fs_pwd); takes over the reference. */

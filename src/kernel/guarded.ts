@@ -3,7 +3,7 @@
  * snapshot between two looks at the sequence count, and is emitted only if both agree.
  */
 import type { Ptr } from "../sync/atomics.ts";
-import { EPERM } from "./errno.ts";
+import { EPERM, ESRCH } from "./errno.ts";
 import { execUpdateReadBegin, execUpdateReadDone, execUpdateReadNeedsRetry, isExecUpdateError } from "./exec-update.ts";
 import { PTRACE_MODE_ATTACH_FSCREDS, TASK_RUNNING } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
@@ -29,23 +29,24 @@ export class TraceSnapshot {
   hasMm = false;
 }
 
-/** Reads for /proc/<pid>/stack. @returns 0, -EPERM, -EINTR, or would-block @pre RCU online, no section open */
+/** Reads for /proc/<pid>/stack. @returns 0, -EPERM, -ESRCH, -EINTR, or would-block @pre RCU online, no section open */
 export function readStack(k: Kernel, task: Ptr, subject: Subject, out: TraceSnapshot): number {
   return readTrace(k, Path.stack, task, subject, out);
 }
 
-/** Reads for /proc/<pid>/syscall. @returns 0, -EPERM, -EINTR, or would-block @pre RCU online, no section open */
+/** Reads for /proc/<pid>/syscall. @returns 0, -EPERM, -ESRCH, -EINTR, or would-block @pre RCU online, no section open */
 export function readSyscall(k: Kernel, task: Ptr, subject: Subject, out: TraceSnapshot): number {
   return readTrace(k, Path.syscall, task, subject, out);
 }
 
-/** Reads for /proc/<pid>/personality. @returns 0, -EPERM, -EINTR, or would-block @pre RCU online, no section open */
+/** Reads for /proc/<pid>/personality. @returns 0, -EPERM, -ESRCH, -EINTR, or would-block @pre RCU online, no section open */
 export function readPersonality(k: Kernel, task: Ptr, subject: Subject, out: TraceSnapshot): number {
   return readTrace(k, Path.personality, task, subject, out);
 }
 
 function readTrace(k: Kernel, path: PathId, task: Ptr, subject: Subject, out: TraceSnapshot): number {
-  const referenced = k.t.maySleep && getTask(k, task);
+  const referenced = k.t.maySleep;
+  if (referenced && !getTask(k, task)) return -ESRCH;
   const result = guardedTrace(k, path, task, subject, out);
   if (referenced) putTask(k, task);
   return result;

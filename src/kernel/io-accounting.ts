@@ -10,7 +10,7 @@ import {
   writeSeqlock,
   writeSequnlock,
 } from "../sync/seqlock.ts";
-import { EACCES } from "./errno.ts";
+import { EACCES, ESRCH } from "./errno.ts";
 import { execUpdateReadBegin, execUpdateReadDone, execUpdateReadNeedsRetry, isExecUpdateError } from "./exec-update.ts";
 import { PTRACE_MODE_READ_FSCREDS } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
@@ -44,12 +44,14 @@ export class IoSnapshot {
 /**
  * Reads a task's counters, or the whole group's, if the caller may see them.
  * @param whole true for the group: what dead threads left and every live thread, under stats_lock
- * @returns 0, -EACCES, -EINTR, or would-block; `out` is valid only after 0
+ * @returns 0, -EACCES, -ESRCH (released while the thread was about to take a reference), -EINTR, or would-block; `out`
+ *   is valid only after 0
  * @pre RCU online, no section open
  */
 export function doIoAccounting(k: Kernel, task: Ptr, whole: boolean, subject: Subject, out: IoSnapshot): number {
   const signal = k.m.load(task + TASK.signal);
-  const referenced = k.t.maySleep && getTask(k, task);
+  const referenced = k.t.maySleep;
+  if (referenced && !getTask(k, task)) return -ESRCH;
   const result = readGuardedIo(k, task, signal, whole, subject, out);
   if (referenced) putTask(k, task);
   return result;

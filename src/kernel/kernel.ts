@@ -103,10 +103,19 @@ export class Kernel {
     if (m.load(HOST.magic) !== MAGIC || m.load(HOST.version) !== VERSION) {
       throw new Error("the buffer does not hold an arena of this version");
     }
-    const slot = m.add(HOST.threads, 1);
-    if (slot >= RCU_THREADS) throw new Error(`more than ${RCU_THREADS} threads on one arena`);
+    const slot = claimSlot(m);
+    if (slot < 0) throw new Error(`more than ${RCU_THREADS} threads on one arena`);
     const t = new Thread(m, slot, rcuWordOf(HOST.rcu, slot), HOST.parkWord, options.debug ?? false);
     return new Kernel(m, t, config);
+  }
+
+  /** The thread leaves the arena: gives back what it keeps, and its slot to the next one. @pre idle; the last call */
+  detach(): void {
+    this.t.lockdep.assertIdle();
+    this.slab.flush();
+    this.m.store(this.t.rcuWord, 0);
+    const { slot } = this.t;
+    this.m.and(HOST.threads + (slot >>> 5), ~(1 << (slot & 31)));
   }
 
   /** The thread starts to work on the simulation (RCU online). */
@@ -130,6 +139,17 @@ export class Kernel {
   bytes(text: Uint8Array): Ptr {
     return bytesNew(this.m, this.slab, FIRST_BYTES_CACHE, text);
   }
+}
+
+/** The lowest free slot, now taken; -1 if there is none. */
+function claimSlot(m: Memory): number {
+  for (let slot = 0; slot < RCU_THREADS;) {
+    const word = HOST.threads + (slot >>> 5);
+    const taken = m.load(word);
+    if (((taken >>> (slot & 31)) & 1) !== 0) slot++;
+    else if (m.compareExchange(word, taken, taken | (1 << (slot & 31))) === taken) return slot;
+  }
+  return -1;
 }
 
 function initArena(m: Memory, config: KernelConfig): void {

@@ -464,8 +464,8 @@ export const HOST = record({
   /** First word that has not been carved yet, and the end. [atomic] */
   breakAt: WORD,
   limit: WORD,
-  /** Threads registered so far. [atomic] */
-  threads: WORD,
+  /** Slots of threads that are taken, a bit each. [atomic] */
+  threads: 2,
   /** Raised when a lock becomes free while requests are parked. [atomic] */
   parkWord: 16,
   /** Objects to be freed after a grace period, linked by their second word. [atomic] */

@@ -25,7 +25,8 @@ export function getTaskMm(k: Kernel, task: Ptr): Ptr {
  * @pre RCU online, no section open
  */
 export function mmAccess(k: Kernel, task: Ptr, mode: number, subject: Subject): number {
-  const referenced = k.t.maySleep && getTask(k, task);
+  const referenced = k.t.maySleep;
+  if (referenced && !getTask(k, task)) return -ESRCH;
   const result = guardedMm(k, task, mode, subject);
   if (referenced) putTask(k, task);
   return result;

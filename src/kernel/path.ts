@@ -3,7 +3,7 @@ import { carve } from "../shm/slab.ts";
 import { bytesPut, bytesText, latin1Bytes } from "../shm/bytes.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
-import { refcountDecAndTest, refcountInc } from "../sync/refcount.ts";
+import { refcountDecAndTest, refcountInc, refcountIncNotZero } from "../sync/refcount.ts";
 import { spinLock, spinUnlock } from "../sync/spinlock.ts";
 import { Cache } from "./caches.ts";
 import type { ImageFile } from "./config.ts";
@@ -57,6 +57,14 @@ export function nextInode(k: Kernel): number {
 export function pathGet(k: Kernel, path: Ptr): Ptr {
   if (path !== 0) refcountInc(k.m, path + PATH.usage);
   return path;
+}
+
+/** Takes a reference to the PATH that a word names, which others may exchange meanwhile. @pre RCU */
+export function pathGetAt(k: Kernel, word: Ptr): Ptr {
+  for (;;) {
+    const path = k.m.load(word);
+    if (path === 0 || refcountIncNotZero(k.m, path + PATH.usage)) return path;
+  }
 }
 
 /** Drops a reference; NULL is allowed. */

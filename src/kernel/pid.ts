@@ -70,9 +70,23 @@ export function findTask(k: Kernel, pid: number): Ptr {
 
 /** As {@link findTask}, but only while it is still the same use of the pid. @pre RCU */
 export function findTaskOf(k: Kernel, pid: number, generation: number): Ptr {
-  const task = findTask(k, pid);
-  if (task === 0 || k.m.load(task + TASK.pidGeneration) !== generation) return 0;
-  return task;
+  return findTaskMatching(k, pid, generation, -1);
+}
+
+/**
+ * As {@link findTaskOf}, where only the bits of `mask` of the generation are known.
+ *
+ * An exec of another thread hands the pid over: the table names the new leader before the old one gives the generation
+ * away. Who found the old one and sees a foreign generation therefore looks again, lest a living process seem gone.
+ */
+export function findTaskMatching(k: Kernel, pid: number, generation: number, mask: number): Ptr {
+  for (let task = findTask(k, pid); task !== 0;) {
+    if (((k.m.load(task + TASK.pidGeneration) ^ generation) & mask) === 0) return task;
+    const again = findTask(k, pid);
+    if (again === task) return 0;
+    task = again;
+  }
+  return 0;
 }
 
 /** The generation of a pid's present (or last) use. */

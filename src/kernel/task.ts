@@ -5,9 +5,11 @@ import { LockClass } from "../sync/lockdep.ts";
 import { refcountDecAndTest, refcountIncNotZero } from "../sync/refcount.ts";
 import { writeSeqcountBegin, writeSeqcountEnd } from "../sync/seqcount.ts";
 import { spinLock, spinUnlock } from "../sync/spinlock.ts";
+import { putCred } from "./cred.ts";
 import { EXIT_ZOMBIE, PF_KTHREAD, TASK_NOLOAD, TASK_RUNNING, TASK_UNINTERRUPTIBLE } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
-import { HOST, SIGNAL, TASK } from "./layout.ts";
+import { HOST, NSPROXY, SIGNAL, TASK } from "./layout.ts";
+import { rlimitsPut } from "./limits.ts";
 
 /** Longest comm with its NUL (TASK_COMM_LEN). */
 export const TASK_COMM_LEN = 16;
@@ -19,13 +21,22 @@ export function getTask(k: Kernel, task: Ptr): boolean {
   return refcountIncNotZero(k.m, task + TASK.usage);
 }
 
-/** Drops a reference (put_task_struct); the last one frees the task, and its share of the signal_struct. */
+/**
+ * Drops a reference (put_task_struct); the last one frees the task, and its share of the signal_struct. What a reader who
+ * slept may still look at goes with it, not before: credentials, namespaces, limits.
+ */
 export function putTask(k: Kernel, task: Ptr): void {
-  if (!refcountDecAndTest(k.m, task + TASK.usage)) return;
-  const signal = k.m.load(task + TASK.signal);
-  bytesPut(k.m, k.slab, k.m.load(task + TASK.fullName));
+  const { m } = k;
+  if (!refcountDecAndTest(m, task + TASK.usage)) return;
+  bytesPut(m, k.slab, m.load(task + TASK.fullName));
+  putCred(k, m.load(task + TASK.cred));
+  const nsproxy = m.load(task + TASK.nsproxy);
+  if (refcountDecAndTest(m, nsproxy + NSPROXY.count)) k.slab.freeRcu(nsproxy);
+  const signal = m.load(task + TASK.signal);
   k.slab.freeRcu(task);
-  if (refcountDecAndTest(k.m, signal + SIGNAL.sigcnt)) k.slab.freeRcu(signal);
+  if (!refcountDecAndTest(m, signal + SIGNAL.sigcnt)) return;
+  rlimitsPut(k, m.load(signal + SIGNAL.rlimits));
+  k.slab.freeRcu(signal);
 }
 
 /** tasklist_lock for write: parents, children, threads and the pid table change only under it. */

@@ -48,7 +48,9 @@ function gatherIds(k: Kernel, task: Ptr, signal: Ptr, out: StatusSnapshot): void
   out.tgid = m.load(task + TASK.tgid);
   out.ngid = 0;
   out.pid = m.load(task + TASK.pid);
-  out.ppid = parent === 0 ? 0 : m.load(parent + SIGNAL.tgid);
+  // Once it has been released (pid_alive), its parent may be gone, too.
+  const released = m.load(task + TASK.sighand) === 0;
+  out.ppid = released || parent === 0 ? 0 : m.load(parent + SIGNAL.tgid);
   out.tracer = m.load(task + TASK.ptracer);
   out.fdSize = fdTableSize(k, task);
   out.pgrp = m.load(signal + SIGNAL.pgrp);

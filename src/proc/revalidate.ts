@@ -8,8 +8,8 @@
 import { Event, countEvent } from "../kernel/counters.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { LOCKFREE, Path } from "../kernel/knobs.ts";
-import { HOST, TASK } from "../kernel/layout.ts";
-import { findTask } from "../kernel/pid.ts";
+import { HOST } from "../kernel/layout.ts";
+import { findTask, findTaskMatching } from "../kernel/pid.ts";
 import { getTask, putTask } from "../kernel/task.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
@@ -55,7 +55,5 @@ function refWalk(k: Kernel, tid: number, generation: number, mask: number): Ptr 
 }
 
 function pidTask(k: Kernel, tid: number, generation: number, mask: number): Ptr {
-  const task = findTask(k, tid);
-  if (task === NULL || mask === ANY_GENERATION) return task;
-  return ((k.m.load(task + TASK.pidGeneration) ^ generation) & mask) === 0 ? task : NULL;
+  return mask === ANY_GENERATION ? findTask(k, tid) : findTaskMatching(k, tid, generation, mask);
 }

@@ -158,8 +158,9 @@ export class SlabAllocator {
     return this.batchFirst !== NULL || this.m.load(this.area.rcuPending) !== NULL;
   }
 
-  /** Gives this thread's free objects back to the depot, before the thread ends. */
+  /** Gives this thread's free objects back to the depot, and the retired ones in its hands to the others. */
   flush(): void {
+    if (this.batchFirst !== NULL) this.retireAgain();
     for (let cache = 0; cache < MAX_CACHES; cache++) this.give(cache, this.magazines[cache] as Ptr[], 0);
   }
 
@@ -179,6 +180,19 @@ export class SlabAllocator {
   /** Bytes of the arena that have been carved. */
   usedBytes(): number {
     return this.m.load(this.area.breakAt) * 4;
+  }
+
+  /** Puts the batch back among the retired objects, before its grace period is over. */
+  private retireAgain(): void {
+    const m = this.m;
+    let last = this.batchFirst;
+    for (let next = m.load(last + LINK); next !== NULL; next = m.load(last + LINK)) last = next;
+    for (;;) {
+      const first = m.load(this.area.rcuPending);
+      m.store(last + LINK, first);
+      if (m.compareExchange(this.area.rcuPending, first, this.batchFirst) === first) break;
+    }
+    this.batchFirst = NULL;
   }
 
   private freeBatch(): number {

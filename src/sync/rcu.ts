@@ -17,7 +17,9 @@ const LINE = 16;
 /** Words of the RCU area: one line for the grace-period number, one for each thread. */
 export const RCU_WORDS = LINE * (1 + RCU_THREADS);
 
+/** Grace-period numbers are odd, so that none of them means this, even when they wrap around. */
 const OFFLINE = 0;
+const STEP = 2;
 
 /** Address of the word that says what thread `slot` has seen. */
 export function rcuWordOf(area: Ptr, slot: number): Ptr {
@@ -59,9 +61,7 @@ export function rcuReadUnlock(t: Thread): void {
 
 /** Starts a grace period; @returns its number, for {@link rcuPoll} (start_poll_synchronize_rcu). */
 export function rcuStart(m: Memory, area: Ptr): number {
-  const next = (m.add(area, 1) + 1) | 0;
-  if (next !== OFFLINE) return next;
-  return (m.add(area, 1) + 1) | 0;
+  return (m.add(area, STEP) + STEP) | 0;
 }
 
 /** True once every thread has been quiescent since {@link rcuStart} gave `number` (poll_state_synchronize_rcu). */

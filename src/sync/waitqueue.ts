@@ -1,5 +1,5 @@
 /**
- * Sleeping on a word: always timed, always re-checked by the caller, offline for RCU meanwhile.
+ * Sleeping on a word: always timed, always re-checked by the caller, offline for RCU meanwhile, if the thread may be.
  *
  * The time limit is a safety net against a lost wake-up in a crashed thread, not part of any protocol.
  */
@@ -12,11 +12,15 @@ const RECHECK_MS = 20;
 /** Wakes every sleeper. */
 const ALL = 0x7fffffff;
 
-/** Sleeps while `word` holds `expected`, at most {@link RECHECK_MS}. RCU: the thread is offline while it sleeps. */
+/**
+ * Sleeps while `word` holds `expected`, at most {@link RECHECK_MS}. RCU: the thread is offline while it sleeps; but not one
+ * that serves requests. That has taken no references, and sleeps only where it must and not for long (a last mmput, a
+ * writer that waits for a VMA's readers), for nobody who waits for a grace period in turn.
+ */
 export function sleepOn(t: Thread, word: Ptr, expected: number): void {
   t.lockdep.mightSleep();
   const seen = t.m.load(t.rcuWord);
-  if (seen === 0) {
+  if (seen === 0 || !t.maySleep) {
     t.m.wait(word, expected, RECHECK_MS);
     return;
   }
