@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Cache } from "../../src/kernel/caches.ts";
 import { exitGroup, reap } from "../../src/kernel/exit.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
+import { copyProcess } from "../../src/kernel/fork.ts";
 import { HOST, RLIMITS, SIGNAL, TASK } from "../../src/kernel/layout.ts";
 import { RLIMIT_NOFILE, rlimit, setRlimit } from "../../src/kernel/limits.ts";
 import { setIdentity } from "../../src/kernel/identity.ts";
@@ -120,11 +121,17 @@ describe("a thread of the simulator", () => {
 
 test("an exec of another thread never makes the process look gone", async () => {
   const k = testKernel();
-  const victim = fork(k, startInit(k));
-  const pid = k.m.load(victim + TASK.pid);
+  const init = startInit(k);
+  const pid = 300;
+  // A pid that has been used before, so that its generation differs from that of its threads' pids.
+  for (let i = 0; i < 5; i++) {
+    const former = findTask(k, copyProcess(k, init, 0, { pid }));
+    exitGroup(k, former, 0);
+    reap(k, former);
+  }
+  const victim = findTask(k, copyProcess(k, init, 0, { pid }));
   const generation = k.m.load(victim + TASK.pidGeneration);
-  // Its pids come round soon.
-  cloneThread(k, victim);
+  expect(generation).not.toBe(k.m.load(cloneThread(k, victim) + TASK.pidGeneration));
   k.idle();
   const job = { buffer: k.m.buffer, pid, generation, milliseconds: 3000 };
   const [writer, ...readers] = await inThreads<ExecJob, ExecResult>(BODIES, "handOver", [
