@@ -70,7 +70,7 @@ function oneProcess(pid: number, root: ProcFolder, options: CaptureOptions): Ent
   const folder = new ProcFolder(`${root.path}/${pid}`, (name) => hidden.push(name));
   try {
     const entry = captureProcess(pid, folder, options);
-    const missing = hidden.filter((name) => !isUsuallyHidden(name));
+    const missing = entry["kernel"] === true ? [] : hidden.filter((name) => !isUsuallyHidden(name));
     if (missing.length > 0) options.note(`process ${pid}: ${missing.slice(0, 6).join(", ")} can't be read`);
     return [entry];
   } catch (error) {

@@ -22,7 +22,7 @@ const CAPABILITIES = {
 
 /** Lines of status that the model can't compute from the rest. */
 const PROCESS_LINES =
-  "FDSize SigQ ShdPnd SigIgn SigCgt VmPeak VmSize VmPin VmHWM RssAnon RssFile RssShmem VmStk VmPTE".split(" ");
+  "FDSize SigQ ShdPnd SigIgn SigCgt VmPeak VmSize VmLck VmPin VmHWM RssAnon RssFile RssShmem VmStk VmPTE".split(" ");
 const THREAD_LINES = [
   "SigPnd",
   "SigBlk",

@@ -188,3 +188,20 @@ processes:
     expect(bases(other)).not.toEqual(bases(once));
   });
 });
+
+describe("size", () => {
+  /** Bytes of the arena for each of `count` processes with about 20 VMAs. */
+  function bytesEach(count: number): number {
+    const { k } = buildText(`
+host: { memory: 256G, threads_max: 1000000 }
+processes: [{ name: app, command: "/usr/local/bin/app --number {i}", count: ${count}, memory: 900K }]
+`);
+    const before = KernelClass.create(2 ** 28, k.config).slab.usedBytes();
+    return (k.slab.usedBytes() - before) / count;
+  }
+
+  test("a process takes at most 4 KiB, loaded by itself or copied from another", () => {
+    expect(bytesEach(4000)).toBeLessThan(4096);
+    expect(bytesEach(24_000)).toBeLessThan(4096);
+  });
+});

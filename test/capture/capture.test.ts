@@ -208,6 +208,21 @@ describe("a part of the machine", () => {
   });
 });
 
+test("processes that come and go meanwhile", { timeout: 60_000 }, async () => {
+  const storm = spawn("sh", ["-c", "while :; do /bin/true & /bin/true; done"], { stdio: "ignore" });
+  await once(storm, "spawn");
+  try {
+    for (let round = 0; round < 5; round++) {
+      const text = await capture({ pids: [], procRoot: "/proc", environ: true, note: () => undefined });
+      const seen = parseScenario(text, "storm.yaml").groups.map((group) => group.pid);
+      expect(seen).toEqual(expect.arrayContaining(pids()));
+    }
+  } finally {
+    storm.kill("SIGKILL");
+    await once(storm, "exit");
+  }
+});
+
 test("nothing is left when the captured processes have ended", () => {
   exitAll(k);
   for (const cache of [8, 10, 11, 12, 13]) expect(k.slab.live(cache)).toBe(0);

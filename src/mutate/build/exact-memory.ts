@@ -27,6 +27,7 @@ export function loadExact(k: Kernel, group: Group, paths: CapturedPaths): Ptr {
   setAddresses(k, mm, exact);
   setTexts(k, mm, exact);
   setSizes(k, mm, exact);
+  if (exact.maps === null) k.m.store(mm + MM.lockedVm, kilobytes(exact.status["VmLck"]) / KB_PER_PAGE);
   k.m.store(mm + MM.exeFile, exeFile(k, group.exe, paths));
   return mm;
 }
