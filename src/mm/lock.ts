@@ -15,15 +15,7 @@ import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { rcuReadLock, rcuReadUnlock } from "../sync/rcu.ts";
-import {
-  downReadKillable,
-  downReadTrylock,
-  downWrite,
-  downWriteKillable,
-  downWriteTrylock,
-  upRead,
-  upWrite,
-} from "../sync/rwsem.ts";
+import { downReadKillable, downReadTrylock, downWrite, downWriteKillable, upRead, upWrite } from "../sync/rwsem.ts";
 import { seqcountRetry, seqcountTryBegin, writeSeqcountBegin, writeSeqcountEnd } from "../sync/seqcount.ts";
 import { WAIT_OK } from "../sync/thread.ts";
 import { sleepOn } from "../sync/waitqueue.ts";
@@ -54,13 +46,6 @@ export function mmapWriteLockKillable(k: Kernel, mm: Ptr): number {
   const result = downWriteKillable(k.t, mm + MM.mmapLock, LockClass.mmap);
   if (result === WAIT_OK) writeSeqcountBegin(k.m, mm + MM.mmLockSeq);
   return result;
-}
-
-/** Takes mmap_lock for write if nobody holds it. */
-export function mmapWriteTrylock(k: Kernel, mm: Ptr): boolean {
-  if (!downWriteTrylock(k.t, mm + MM.mmapLock, LockClass.mmap)) return false;
-  writeSeqcountBegin(k.m, mm + MM.mmLockSeq);
-  return true;
 }
 
 /** Releases mmap_lock; this also releases every VMA that was write-locked under it (vma_end_write_all). */

@@ -122,20 +122,28 @@ const COPIED_64 = [
  * A copy of an address space, with one user (dup_mm). Locked memory is not locked in the copy; what was marked with
  * MADV_DONTFORK is missing in it. Resident anonymous pages count as copied at once, pages of files not: the copy faults
  * them in when it touches them.
+ * @throws ArenaFullError if there is no room; what was copied so far stays lost then, as the simulation is at its end
  */
 export function dupMm(k: Kernel, mm: Ptr): Ptr {
-  const { m } = k;
   const copy = mmAlloc(k);
   mmapWriteLock(k, mm);
+  try {
+    copyFields(k, mm, copy);
+    dupMmap(k, mm, copy);
+  } finally {
+    mmapWriteUnlock(k, mm);
+  }
+  return copy;
+}
+
+function copyFields(k: Kernel, mm: Ptr, copy: Ptr): void {
+  const { m } = k;
   for (const field of COPIED) m.plainStore(copy + field, m.load(mm + field));
   for (const field of COPIED_64) m.plainStore64(copy + field, m.load64(mm + field));
   m.plainStore(copy + MM.argv, bytesGet(m, m.load(mm + MM.argv)));
   m.plainStore(copy + MM.envp, bytesGet(m, m.load(mm + MM.envp)));
   m.plainStore(copy + MM.auxv, bytesGet(m, m.load(mm + MM.auxv)));
   m.plainStore(copy + MM.exeFile, pathGet(k, m.load(mm + MM.exeFile)));
-  dupMmap(k, mm, copy);
-  mmapWriteUnlock(k, mm);
-  return copy;
 }
 
 /** Copies the mappings (dup_mmap). Each is write-locked meanwhile, as page faults would change it. */

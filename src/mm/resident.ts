@@ -231,8 +231,8 @@ export interface ResidentTarget {
 }
 
 /**
- * Brings an address space to a resident size: faults pages in (heap and anonymous mappings first, then files), or drops
- * some, then swaps out. What the mappings can't hold stays missing.
+ * Brings an address space to a resident and a swapped size: drops pages, or faults some in (heap and anonymous mappings
+ * first, then files). What the mappings can't hold stays missing.
  * @returns the resident pages afterwards, or what the wait for mmap_lock answers
  */
 export function setResident(k: Kernel, mm: Ptr, target: ResidentTarget): number {
@@ -257,9 +257,9 @@ function setResidentLocked(k: Kernel, mm: Ptr, target: ResidentTarget): void {
     const iter = new VmaIter();
     vmaIterInit(iter, 0);
     for (let vma = vmaNext(k, mm, iter); vma !== NULL; vma = vmaNext(k, mm, iter)) {
-      if (pass === 0) adjustSwap(k, mm, vma, swap - m.load(mm + MM.swapEnts));
-      else if (pass === 3) shrink(k, mm, vma, residentPages(m, mm) - target.rss);
-      else grow(k, mm, vma, target.rss - residentPages(m, mm), pass === 1);
+      if (pass === 0) shrink(k, mm, vma, residentPages(m, mm) - target.rss);
+      else if (pass === 1) adjustSwap(k, mm, vma, swap - m.load(mm + MM.swapEnts));
+      else grow(k, mm, vma, target.rss - residentPages(m, mm), pass === 2);
     }
   }
 }
