@@ -117,7 +117,7 @@ async function serveTable(table: Table, options: SimulationOptions, threads: Tab
   const closed = mounted.closed.then(() => threads.stop());
   return {
     dir: mounted.dir,
-    seed: table.built.seed,
+    seed: table.built.seed >>> 0,
     transport: mounted.transport,
     why: mounted.why,
     processes: table.built.pids.reduce((sum, pids) => sum + pids.length, 0),

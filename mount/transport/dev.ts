@@ -1,7 +1,7 @@
 /**
  * The direct transport: /dev/fuse, read and written by threads of this process, without native code.
  */
-import { existsSync, openSync } from "node:fs";
+import { accessSync, constants, existsSync, openSync } from "node:fs";
 import { EINTR, EIO, ENOMEM } from "../../src/kernel/errno.ts";
 import { WOULD_WAIT } from "../../src/proc/vfs.ts";
 import * as abi from "../abi.ts";
@@ -17,6 +17,16 @@ import type { Recorder } from "./recording.ts";
 import { ANSWER, REQUEST } from "./recording.ts";
 
 export const FUSE_DEVICE = "/dev/fuse";
+
+/** Why this process cannot open the device, or null if it can. */
+export function deviceProblem(): string | null {
+  try {
+    accessSync(FUSE_DEVICE, constants.R_OK | constants.W_OK);
+    return null;
+  } catch (error) {
+    return errorCode(error) === "ENOENT" ? `there is no ${FUSE_DEVICE}` : `${FUSE_DEVICE} may not be opened`;
+  }
+}
 /** How often a thread looks whether the device has been mounted. */
 const MOUNT_POLL_MS = 1;
 

@@ -10,6 +10,7 @@ import type { MountPlan, MountStats, MountedFileSystem } from "../options.ts";
 import { Watchdog } from "../watchdog.ts";
 import type { CreateFileSystem } from "../worker.ts";
 import type { NativeMount, Operations, Signal } from "./native-binding.ts";
+import { deviceProblem } from "./dev.ts";
 import { loadNative } from "./native-binding.ts";
 import { NativeOperations } from "./native-operations.ts";
 
@@ -146,7 +147,15 @@ class NativeFileSystemMount implements MountedFileSystem {
   }
 }
 
+/** What libfuse says is on standard error already, and rarely says it all: without the device nothing can work. */
 function mountFailed(dir: string, error: unknown): MountError {
+  const problem = deviceProblem();
+  if (problem !== null) {
+    const missing = problem.startsWith("there is no");
+    const remedy = missing ? "load the fuse module (modprobe fuse)" : "root may, or a member of its group";
+    const text = `Nothing can be mounted on ${dir}: ${problem} (${remedy}).`;
+    return new MountError(missing ? "ESYNTH_NO_FUSE" : "ESYNTH_PERMISSION", text, { cause: error });
+  }
   const message = `fuse-native could not mount on ${dir}: ${errorText(error)}.`;
   return new MountError("ESYNTH_MOUNT_FAILED", message, { cause: error });
 }

@@ -1,7 +1,6 @@
 /** The transports there are, and which of them to use. */
-import { accessSync, constants } from "node:fs";
-import { MountError, errorCode } from "../errors.ts";
-import { FUSE_DEVICE } from "./dev.ts";
+import { MountError } from "../errors.ts";
+import { FUSE_DEVICE, deviceProblem } from "./dev.ts";
 
 export const TRANSPORTS = ["auto", "dev", "fuse-native"] as const;
 
@@ -11,16 +10,6 @@ export interface TransportChoice {
   name: "dev" | "fuse-native";
   /** One clause. */
   why: string;
-}
-
-/** Why the direct transport cannot work here, or null if it can. */
-function deviceProblem(): string | null {
-  try {
-    accessSync(FUSE_DEVICE, constants.R_OK | constants.W_OK);
-    return null;
-  } catch (error) {
-    return errorCode(error) === "ENOENT" ? `there is no ${FUSE_DEVICE}` : `${FUSE_DEVICE} may not be opened`;
-  }
 }
 
 /**
