@@ -10,6 +10,7 @@ import { mmAlloc, mmput } from "../mm/mm.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { downWrite, upWrite } from "../sync/rwsem.ts";
+import { writeSeqlock, writeSequnlock } from "../sync/seqlock.ts";
 import { exitTimers } from "../time/posix-timers.ts";
 import { Cache } from "./caches.ts";
 import type { Program } from "./config.ts";
@@ -109,7 +110,9 @@ function takeOverLeadership(k: Kernel, task: Ptr, leader: Ptr, signal: Ptr): voi
   const tgid = m.load(leader + TASK.pid);
   const generation = m.load(task + TASK.pidGeneration);
   lockTasklist(k);
+  writeSeqlock(k.t, signal + SIGNAL.statsLock, LockClass.stats);
   m.store64(task + TASK.startTime, m.load64(leader + TASK.startTime));
+  writeSequnlock(k.t, signal + SIGNAL.statsLock, LockClass.stats);
   m.store(task + TASK.pidGeneration, m.load(leader + TASK.pidGeneration));
   m.store(task + TASK.pid, tgid);
   m.store(signal + SIGNAL.leader, task);

@@ -1,7 +1,7 @@
 /** What a thread uses: CPU time, faults, switches (account_user_time and its siblings, kernel/sched/cputime.c). */
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
-import { writeSeqlock, writeSequnlock } from "../sync/seqlock.ts";
+import { readSeqbegin, readSeqretry, writeSeqlock, writeSequnlock } from "../sync/seqlock.ts";
 import { accountCpu, CpuState } from "./cpu-time.ts";
 import type { Kernel } from "./kernel.ts";
 import { HOST, SIGNAL, TASK } from "./layout.ts";
@@ -39,10 +39,24 @@ export function accountTask(k: Kernel, task: Ptr, use: TimeUse): void {
 /** A thread gets a CPU after having waited for it in the run queue (sched_info_arrive). */
 export function accountArrival(k: Kernel, task: Ptr, cpu: number, waitedNs: number): void {
   const { m } = k;
+  const statsLock = m.load(task + TASK.signal) + SIGNAL.statsLock;
   m.store(task + TASK.cpu, cpu);
+  writeSeqlock(k.t, statsLock, LockClass.stats);
   if (waitedNs > 0) m.add64(task + TASK.runDelay, waitedNs);
   m.add(task + TASK.pcount, 1);
+  writeSequnlock(k.t, statsLock, LockClass.stats);
   m.addShared64(HOST.contextSwitches, 1);
+}
+
+/** When a task started, in nanoseconds of boot time. It changes when another thread than the leader execs. @pre RCU */
+export function taskStartTime(k: Kernel, task: Ptr): number {
+  const { m } = k;
+  const statsLock = m.load(task + TASK.signal) + SIGNAL.statsLock;
+  for (;;) {
+    const sequence = readSeqbegin(m, statsLock);
+    const start = m.load64(task + TASK.startTime);
+    if (!readSeqretry(m, statsLock, sequence)) return start;
+  }
 }
 
 /** A thread leaves its CPU: by itself, or because another one's turn has come. */

@@ -11,10 +11,12 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { HOST, MM, PAGE_SIZE, RLIM_INFINITY, SIGHAND, SIGNAL, TASK, TTY, USER_HZ } from "../kernel/layout.ts";
 import { rlimit } from "../kernel/limits.ts";
 import { ptraceMayAccess } from "../kernel/ptrace.ts";
+import { taskStartTime } from "../kernel/task-time.ts";
 import { firstThread, isLeader, nextThread, taskName } from "../kernel/task.ts";
 import type { MmStat } from "../mm/stat.ts";
 import type { Ptr } from "../sync/atomics.ts";
-import { readSeqbegin, readSeqretry } from "../sync/seqlock.ts";
+import { LockClass } from "../sync/lockdep.ts";
+import { readSeqbegin, readSeqlockExcl, readSeqretry, readSequnlockExcl } from "../sync/seqlock.ts";
 import { NSEC_PER_SEC } from "../time/clock.ts";
 import { formatStat, formatStatm } from "./array-format.ts";
 import { taskMmStat } from "./array-mm.ts";
@@ -76,7 +78,7 @@ export function gatherStat(c: Context, out: StatSnapshot): void {
   out.wchan = permitted && alone && state !== TASK_RUNNING ? 1 : 0;
   out.exitCode = permitted ? exitCode(k, task, signal, c.whole) : 0;
   out.exitSignal = exitSignal(k, task, out.ppid);
-  out.startTime = Math.floor(m.load64(task + TASK.startTime) / NSEC_PER_TICK);
+  out.startTime = Math.floor(taskStartTime(k, task) / NSEC_PER_TICK);
   out.kstkEsp = 0;
   out.kstkEip = 0;
   out.delayacctBlkioTicks = 0;
@@ -126,10 +128,14 @@ function gatherSignal(k: Kernel, task: Ptr, signal: Ptr, out: StatSnapshot): voi
 /** Times and faults of one moment, under stats_lock: of the thread, or of the group with its dead threads. */
 function gatherTimes(k: Kernel, task: Ptr, signal: Ptr, whole: boolean, out: StatSnapshot): void {
   const { m } = k;
-  for (;;) {
-    const sequence = readSeqbegin(m, signal + SIGNAL.statsLock);
+  const statsLock = signal + SIGNAL.statsLock;
+  const sequence = readSeqbegin(m, statsLock);
+  sumTimes(k, task, signal, whole, out);
+  if (readSeqretry(m, statsLock, sequence)) {
+    // A second time with the lock: a large group would never be summed up between two changes.
+    readSeqlockExcl(k.t, statsLock, LockClass.stats);
     sumTimes(k, task, signal, whole, out);
-    if (!readSeqretry(m, signal + SIGNAL.statsLock, sequence)) break;
+    readSequnlockExcl(k.t, statsLock, LockClass.stats);
   }
   out.utime = Math.floor(out.utime / NSEC_PER_TICK);
   out.stime = Math.floor(out.stime / NSEC_PER_TICK);

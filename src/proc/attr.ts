@@ -1,5 +1,6 @@
 /** Attributes of the tables' files and directories (pid_getattr, proc_getattr and the inode setup behind them). */
 import { HOST, TASK } from "../kernel/layout.ts";
+import { taskStartTime } from "../kernel/task-time.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
 import { NSEC_PER_SEC, realtimeAtBoot } from "../time/clock.ts";
@@ -54,7 +55,7 @@ export function fillEntry(c: RequestContext, entry: Entry, out: Attr): void {
 
 /** When a process entry's inode was made: the start of the task, or boot. */
 export function fillTimes(c: RequestContext, task: Ptr, out: Attr): void {
-  const start = task === NULL ? 0 : c.k.m.load64(task + TASK.startTime);
+  const start = task === NULL ? 0 : taskStartTime(c.k, task);
   const seconds = Math.floor(start / NSEC_PER_SEC);
   out.timeSec = realtimeAtBoot(c.k) + seconds;
   out.timeNsec = start - seconds * NSEC_PER_SEC;

@@ -5,6 +5,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { SIGNAL, TASK } from "../kernel/layout.ts";
 import { findTask, nextTgid } from "../kernel/pid.ts";
 import { CAP_SYS_NICE } from "../kernel/subject.ts";
+import { taskStartTime } from "../kernel/task-time.ts";
 import { taskName } from "../kernel/task.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { readSeqbegin, readSeqretry } from "../sync/seqlock.ts";
@@ -89,7 +90,7 @@ function gatherSched(c: Context, s: SchedSnapshot): void {
   s.runningShare = running ? 1 : 0;
   const now = bootTimeNs(k);
   // When a sleeping task ran last isn't kept: it is taken to have used its time since its start.
-  s.execStart = running ? now : Math.min(now, m.load64(task + TASK.startTime) + s.sumExecRuntime + s.runDelay);
+  s.execStart = running ? now : Math.min(now, taskStartTime(k, task) + s.sumExecRuntime + s.runDelay);
   s.lastUpdate = Math.floor(s.execStart / 1024) * 1024;
   s.slice = BASE_SLICE_NS * (1 + Math.floor(Math.log2(Math.min(k.config.cpus, 8))));
   s.clockDelta = CLOCK_READ_NS;

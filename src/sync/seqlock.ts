@@ -1,7 +1,7 @@
 /** A sequence count with a writer lock (seqlock_t): the form of signal->stats_lock. */
 import type { Memory, Ptr } from "./atomics.ts";
 import type { LockClassId } from "./lockdep.ts";
-import { SEQCOUNT_WORDS, seqcountRetry, seqcountTryBegin, writeSeqcountBegin, writeSeqcountEnd } from "./seqcount.ts";
+import { SEQCOUNT_WORDS, readSeqcountBegin, seqcountRetry, writeSeqcountBegin, writeSeqcountEnd } from "./seqcount.ts";
 import { SPINLOCK_WORDS, spinLock, spinUnlock } from "./spinlock.ts";
 import type { Thread } from "./thread.ts";
 
@@ -31,10 +31,7 @@ export function readSequnlockExcl(t: Thread, lock: Ptr, lockClass: LockClassId):
 
 /** Waits until no writer is inside; @returns the snapshot (read_seqbegin). Writers are short. */
 export function readSeqbegin(m: Memory, lock: Ptr): number {
-  for (;;) {
-    const snapshot = seqcountTryBegin(m, lock);
-    if (snapshot >= 0) return snapshot;
-  }
+  return readSeqcountBegin(m, lock);
 }
 
 export function readSeqretry(m: Memory, lock: Ptr, snapshot: number): boolean {

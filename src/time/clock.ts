@@ -1,5 +1,5 @@
 /** The simulated clock: nanoseconds since boot, moved once a tick by one thread. Wall time = boot's wall time + that. */
-import { writeSeqcountBegin, writeSeqcountEnd, seqcountRetry, seqcountTryBegin } from "../sync/seqcount.ts";
+import { readSeqcountBegin, seqcountRetry, writeSeqcountBegin, writeSeqcountEnd } from "../sync/seqcount.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { HOST } from "../kernel/layout.ts";
 
@@ -9,8 +9,7 @@ export const NSEC_PER_SEC = 1_000_000_000;
 /** Nanoseconds since boot (CLOCK_BOOTTIME, and CLOCK_MONOTONIC: the simulated machine never sleeps). */
 export function bootTimeNs(k: Kernel): number {
   for (;;) {
-    const sequence = seqcountTryBegin(k.m, HOST.clockSeq);
-    if (sequence < 0) continue;
+    const sequence = readSeqcountBegin(k.m, HOST.clockSeq);
     const now = k.m.load64(HOST.bootTime);
     if (!seqcountRetry(k.m, HOST.clockSeq, sequence)) return now;
   }
