@@ -53,7 +53,11 @@ class Comparison {
   }
 }
 
-/** What contradicts itself in the files of process `pid`; empty if all is well. @pre nothing changes meanwhile */
+/**
+ * What contradicts itself in the files of process `pid`; empty if all is well.
+ * @throws ErrnoError if the process is in the middle of a slow exec: its files would have to be waited for
+ * @pre nothing changes meanwhile
+ */
 export function contradictions(client: VfsClient, pid: number): Finding[] {
   const check = new Comparison();
   const read = (name: string): string => client.cat(`${pid}/${name}`);
@@ -71,6 +75,15 @@ export function contradictions(client: VfsClient, pid: number): Finding[] {
     check.same(`children of ${parent} hold ${pid}`, children.includes(String(pid)) ? 1 : 0, 1);
   }
   if (status.has("VmSize")) compareMemory(check, read, status, stat);
+  return check.findings;
+}
+
+/** As {@link contradictions}, for the files that describe the address space alone. */
+export function memoryContradictions(client: VfsClient, pid: number): Finding[] {
+  const check = new Comparison();
+  const read = (name: string): string => client.cat(`${pid}/${name}`);
+  const status = fields(read("status"));
+  if (status.has("VmSize")) compareMemory(check, read, status, statFields(read("stat")));
   return check.findings;
 }
 
