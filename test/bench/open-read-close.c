@@ -2,8 +2,8 @@
  * Client of the measurements: opens, reads to the end and closes ROOT/<name>/FILE for each name on standard input (one a
  * line), ROUNDS times over, and times each file by itself, so that a median stands for the work even on a busy machine.
  * Usage: open-read-close ROOT FILE ROUNDS < NAMES
- * Prints "<median> <10th percentile> <mean> <files> <bytes>", times in microseconds a file. A file that has no process any
- * more (ENOENT, ESRCH) is left out; with any other error, or no file at all, the exit status is 1.
+ * Prints "<median> <10th percentile> <mean> <files> <missing> <bytes>", times in microseconds a file. Files whose process
+ * is gone (ENOENT, ESRCH) only count as missing; with any other error, or no file at all, the exit status is 1.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
@@ -61,14 +61,17 @@ int main(int argc, char **argv) {
   int count = read_names(), rounds = atoi(argv[3]);
   double *times = malloc(sizeof *times * ((size_t)count * rounds + 1));
   char path[4096];
-  long files = 0, bytes = 0;
+  long files = 0, missing = 0, bytes = 0;
   double sum = 0;
   for (int i = 0; i < count * rounds; i++) {
     snprintf(path, sizeof path, "%s/%s/%s", argv[1], names[i % count], argv[2]);
     double start = now();
     long length = read_whole(path);
     double took = now() - start;
-    if (length < 0 && (errno == ENOENT || errno == ESRCH)) continue;
+    if (length < 0 && (errno == ENOENT || errno == ESRCH)) {
+      missing++;
+      continue;
+    }
     if (length < 0) {
       perror(path);
       return 1;
@@ -82,6 +85,6 @@ int main(int argc, char **argv) {
     return 1;
   }
   qsort(times, files, sizeof *times, by_value);
-  printf("%.2f %.2f %.2f %ld %ld\n", times[files / 2], times[files / 10], sum / files, files, bytes);
+  printf("%.2f %.2f %.2f %ld %ld %ld\n", times[files / 2], times[files / 10], sum / files, files, missing, bytes);
   return 0;
 }
