@@ -5,6 +5,7 @@
  * {@link execFinish}: exec_update_lock is held for write and exec_update_seq is odd. The two calls may be seconds apart
  * (a slow exec on purpose) and need not come from the same thread.
  */
+import type { ExecIdentity } from "../mm/image.ts";
 import { loadImage } from "../mm/image.ts";
 import { mmAlloc, mmput } from "../mm/mm.ts";
 import type { Ptr } from "../sync/atomics.ts";
@@ -62,7 +63,7 @@ export function execBegin(k: Kernel, task: Ptr, spec: ExecSpec): ExecInFlight {
   const signal = m.load(task + TASK.signal);
   downWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
   const mm = mmAlloc(k);
-  loadImage(k, mm, spec.program, spec.argv, spec.envp, spec.random);
+  loadImage(k, mm, spec.program, spec.argv, spec.envp, spec.random, identityAfter(k, task, spec.program));
   deThread(k, task, signal);
   exitTimers(k, signal, m.load(task + TASK.sighand));
   execUpdateWriteBegin(k, signal);
@@ -91,6 +92,18 @@ export function execFinish(k: Kernel, exec: ExecInFlight): void {
     mmput(k, exec.oldMm);
   }
   upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
+}
+
+/** Whose ids the new image finds in its auxiliary vector: those that it will have when the exec is over. */
+function identityAfter(k: Kernel, task: Ptr, program: Program): ExecIdentity {
+  const { m } = k;
+  const cred = m.load(task + TASK.cred);
+  return {
+    uid: m.load(cred + CRED.uid),
+    euid: program.setuid >= 0 ? program.setuid : m.load(cred + CRED.euid),
+    gid: m.load(cred + CRED.gid),
+    egid: m.load(cred + CRED.egid),
+  };
 }
 
 /** The thread that execs survives alone, and leads (de_thread). */
