@@ -1,9 +1,9 @@
 /** Operations of process life, identity and signals. */
 import { actEnd } from "../../kernel/actor.ts";
 import type { Program } from "../../kernel/config.ts";
-import { EEXIST, ENOENT, ESRCH } from "../../kernel/errno.ts";
+import { EEXIST, ENOENT, ENOMEM, ESRCH } from "../../kernel/errno.ts";
 import { holdExec } from "../../kernel/exec-hold.ts";
-import type { ExecSpec } from "../../kernel/exec.ts";
+import type { ExecInFlight, ExecSpec } from "../../kernel/exec.ts";
 import { execBegin, execFinish } from "../../kernel/exec.ts";
 import { exitGroup, exitThread, reap } from "../../kernel/exit.ts";
 import { CLONE_PTHREAD, CLONE_VFORK, CLONE_VM, TASK_UNINTERRUPTIBLE } from "../../kernel/flags.ts";
@@ -19,6 +19,7 @@ import { isLeader, setTaskComm } from "../../kernel/task.ts";
 import { tsync } from "../../kernel/tsync.ts";
 import { Wait } from "../../kernel/wait-kinds.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
+import { ArenaFullError } from "../../shm/slab.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { timerCreate, timerDelete, timerSettime } from "../../time/posix-timers.ts";
 import type { World } from "./apply.ts";
@@ -124,7 +125,14 @@ export function applyExec(k: Kernel, world: World, task: Ptr, operation: Of<"exe
     actEnd(k, task);
     return -ENOENT;
   }
-  const exec = execBegin(k, task, execSpec(program, operation));
+  let exec: ExecInFlight;
+  try {
+    exec = execBegin(k, task, execSpec(program, operation));
+  } catch (error) {
+    actEnd(k, task);
+    if (error instanceof ArenaFullError) return -ENOMEM;
+    throw error;
+  }
   if (operation.untilNs > 0 && holdExec(k, exec, operation.untilNs)) return 0;
   execFinish(k, exec);
   actEnd(k, task);

@@ -1,13 +1,14 @@
 /** Carrying out operations: each takes the process's actor lock, looks whether it still is the same process, and acts. */
 import { actBegin, actEnd } from "../../kernel/actor.ts";
 import type { KernelConfig, Program } from "../../kernel/config.ts";
-import { ESRCH } from "../../kernel/errno.ts";
+import { ENOMEM, ESRCH } from "../../kernel/errno.ts";
 import { SIGNAL_STOP_STOPPED } from "../../kernel/flags.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { SIGNAL, TASK } from "../../kernel/layout.ts";
-import { findTask, findTaskOf } from "../../kernel/pid.ts";
+import { findTaskOf } from "../../kernel/pid.ts";
 import { isZombie } from "../../kernel/task.ts";
 import type { Ptr } from "../../sync/atomics.ts";
+import { ArenaFullError } from "../../shm/slab.ts";
 import { WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
 import { applyFile } from "./apply-files.ts";
 import { applyMemory } from "./apply-memory.ts";
@@ -49,9 +50,14 @@ export function apply(k: Kernel, world: World, who: Who, operation: Operation): 
     return STOPPED;
   }
   if (operation.kind === "exec") return applyExec(k, world, task, operation);
-  const result = perform(k, task, operation);
-  actEnd(k, task);
-  return result;
+  try {
+    return perform(k, task, operation);
+  } catch (error) {
+    if (error instanceof ArenaFullError) return -ENOMEM;
+    throw error;
+  } finally {
+    actEnd(k, task);
+  }
 }
 
 /** actBegin without waiting: a process that somebody acts as for seconds must not hold up the others. */
@@ -103,10 +109,4 @@ export function fateOf(k: Kernel, who: Who): FateId {
   if (leader === 0) return Fate.gone;
   const signal = k.m.load(leader + TASK.signal);
   return isZombie(k, leader) && k.m.load(signal + SIGNAL.live) <= 0 ? Fate.zombie : Fate.alive;
-}
-
-/** True if a thread of a process is alive. @pre RCU */
-export function threadIsAlive(k: Kernel, tid: number, tgid: number): boolean {
-  const task = findTask(k, tid);
-  return task !== 0 && k.m.load(task + TASK.tgid) === tgid && !isZombie(k, task);
 }

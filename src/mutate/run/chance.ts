@@ -56,11 +56,6 @@ export function drawWeighted<T extends { weight: number }>(random: Random, items
   return items[items.length - 1];
 }
 
-/** One of a list; undefined if it is empty. */
-export function drawOne<T>(random: Random, items: readonly T[]): T | undefined {
-  return items[random.below(items.length)];
-}
-
 /**
  * Events a second of one process. A rate for the whole group is shared out evenly: together the processes are as busy
  * as one that does it all.

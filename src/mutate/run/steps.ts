@@ -7,7 +7,7 @@ import type { Random } from "../../kernel/random.ts";
 import { SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID } from "../../time/posix-timers.ts";
 import type { Behaviour, BehaviourKind, ByteString, ClockName, TimerBehaviour } from "../scenario-types.ts";
 import type { Agent, ChildPlan, Slot } from "./agent.ts";
-import { draw, drawInt, drawOne, drawWeighted } from "./chance.ts";
+import { draw, drawInt, drawWeighted } from "./chance.ts";
 import type { Cpus } from "./cpus.ts";
 import type { Operation } from "./operations.ts";
 
@@ -292,9 +292,4 @@ function fillTemplates(texts: readonly ByteString[], member: number, turn: numbe
 export function fillTemplate(text: ByteString, member: number, turn: number): ByteString {
   if (!text.includes("{")) return text;
   return text.replaceAll("{i}", String(member)).replaceAll("{n}", String(turn));
-}
-
-/** A thread to do something that any thread can do. */
-export function chooseThread(agent: Agent): number {
-  return drawOne(agent.random, agent.tids) ?? agent.pid;
 }
