@@ -7,18 +7,20 @@
  */
 import type { ExecIdentity } from "../mm/image.ts";
 import { loadImage } from "../mm/image.ts";
-import { mmAlloc, mmput } from "../mm/mm.ts";
+import { mmAlloc, mmput, reserveMm } from "../mm/mm.ts";
+import { byteClassOf } from "../shm/bytes.ts";
+import { ArenaFullError } from "../shm/slab.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { downWrite, upWrite } from "../sync/rwsem.ts";
 import { writeSeqlock, writeSequnlock } from "../sync/seqlock.ts";
 import { exitTimers } from "../time/posix-timers.ts";
-import { Cache } from "./caches.ts";
+import { Cache, FIRST_BYTES_CACHE } from "./caches.ts";
 import type { Program } from "./config.ts";
 import { commitCreds, prepareCreds, setCapabilities } from "./cred.ts";
 import { execUpdateWriteBegin, execUpdateWriteEnd } from "./exec-update.ts";
 import { killOtherThreads, noteMaxrss, putSighand, releaseTask } from "./exit.ts";
-import { closeOnExec, dupFiles, putFiles } from "./files.ts";
+import { closeOnExec, dupFiles, putFiles, reserveDupFiles } from "./files.ts";
 import { PF_FORKNOEXEC, PF_RANDOMIZE, SUID_DUMP_DISABLE, SUID_DUMP_USER } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
 import { CRED, FILES, HOST, MM, SIGHAND, SIGNAL, TASK } from "./layout.ts";
@@ -57,10 +59,12 @@ export function execTask(k: Kernel, task: Ptr, spec: ExecSpec): void {
 /**
  * The first half: other threads die, the calling one becomes the leader, the new address space is there; the credentials
  * are still the old ones. Holds cred_guard_mutex and exec_update_lock when it returns.
+ * @throws ArenaFullError; nothing has happened then, and nothing more is held than before
  */
 export function execBegin(k: Kernel, task: Ptr, spec: ExecSpec): ExecInFlight {
   const { m } = k;
   const signal = m.load(task + TASK.signal);
+  if (!reserveAll(k, task, spec)) throw new ArenaFullError("no memory for an exec");
   downWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
   const mm = mmAlloc(k);
   loadImage(k, mm, spec.program, spec.argv, spec.envp, spec.random, identityAfter(k, task, spec.program));
@@ -71,6 +75,26 @@ export function execBegin(k: Kernel, task: Ptr, spec: ExecSpec): ExecInFlight {
   const { program } = spec;
   const comm = spec.comm ?? baseName(program.path);
   return { task, oldMm, comm, setuid: program.setuid, nonDumpable: spec.nonDumpable === true };
+}
+
+/** Mappings of every program: special ones, heap, stack, bss. */
+const USUAL_MAPPINGS = 8;
+
+/** Memory for both halves: after the first step there is no way back. */
+function reserveAll(k: Kernel, task: Ptr, { program, argv, envp }: ExecSpec): boolean {
+  const { slab } = k;
+  // Large anonymous mappings are stacks of threads, which have a guard page each.
+  let mappings = USUAL_MAPPINGS + 2 * program.anonymous.length;
+  mappings += (program.image ?? k.config.files[program.file])?.segments.length ?? 0;
+  for (const library of program.libraries) mappings += k.config.files[library]?.segments.length ?? 0;
+  return (
+    reserveMm(k, mappings) &&
+    slab.reserve(FIRST_BYTES_CACHE + byteClassOf(argv.length), 2) &&
+    slab.reserve(FIRST_BYTES_CACHE + byteClassOf(envp.length), 2) &&
+    slab.reserve(Cache.sighand, 1) &&
+    slab.reserve(Cache.cred, 1) &&
+    reserveDupFiles(k, k.m.load(task + TASK.files))
+  );
 }
 
 /** The second half: name, credentials, handlers; then the locks are released. */

@@ -72,10 +72,25 @@ export function filesNew(k: Kernel): Ptr {
   return files;
 }
 
-/** A copy for fork (dup_fd): the same open files. */
+/** Makes sure that {@link dupFiles} finds memory; false if it would not. */
+export function reserveDupFiles(k: Kernel, files: Ptr): boolean {
+  const table = FIRST_FDTABLE_CACHE + sizeClass(k.m.load(files + FILES.nextFd));
+  return k.slab.reserve(Cache.files, 1) && k.slab.reserve(table, 1);
+}
+
+/** A copy for fork (dup_fd): the same open files. @throws ArenaFullError; nothing has changed then */
 export function dupFiles(k: Kernel, old: Ptr): Ptr {
-  const { t, m } = k;
-  spinLock(t, old + FILES.fileLock, LockClass.files);
+  spinLock(k.t, old + FILES.fileLock, LockClass.files);
+  try {
+    return dupFilesLocked(k, old);
+  } finally {
+    spinUnlock(k.t, old + FILES.fileLock, LockClass.files);
+  }
+}
+
+/** @pre fileLock held */
+function dupFilesLocked(k: Kernel, old: Ptr): Ptr {
+  const { m } = k;
   const oldTable = m.load(old + FILES.fdt);
   const used = m.load(old + FILES.nextFd);
   const files = k.slab.alloc(Cache.files);
@@ -91,7 +106,6 @@ export function dupFiles(k: Kernel, old: Ptr): Ptr {
   m.plainStore(files + FILES.fdt, table);
   m.plainStore(files + FILES.nextFd, used);
   m.plainStore(files + FILES.openFds, m.load(old + FILES.openFds));
-  spinUnlock(t, old + FILES.fileLock, LockClass.files);
   return files;
 }
 
@@ -114,22 +128,29 @@ export function putFiles(k: Kernel, files: Ptr): void {
  * @returns the descriptor, or -EMFILE above the largest table
  */
 export function installFd(k: Kernel, files: Ptr, file: Ptr, from = 0, closeOnExec = false): number {
-  const { t, m } = k;
-  spinLock(t, files + FILES.fileLock, LockClass.files);
-  const fd = lowestFree(k, files, from);
-  const result = fd < 0 ? fd : place(k, files, fd, file, closeOnExec);
-  spinUnlock(t, files + FILES.fileLock, LockClass.files);
-  if (result >= 0) m.add(files + FILES.openFds, 1);
+  let result: number;
+  spinLock(k.t, files + FILES.fileLock, LockClass.files);
+  try {
+    const fd = lowestFree(k, files, from);
+    result = fd < 0 ? fd : place(k, files, fd, file, closeOnExec);
+  } finally {
+    spinUnlock(k.t, files + FILES.fileLock, LockClass.files);
+  }
+  if (result >= 0) k.m.add(files + FILES.openFds, 1);
   return result;
 }
 
 /** Puts a file under this very descriptor, which must be free (captured processes). @returns it, -EINVAL or -EMFILE */
 export function installFdAt(k: Kernel, files: Ptr, fd: number, file: Ptr, closeOnExec = false): number {
   const { t, m } = k;
+  let result: number;
   spinLock(t, files + FILES.fileLock, LockClass.files);
-  const taken = fd < m.load(files + FILES.nextFd) && m.load(slotOf(m.load(files + FILES.fdt), fd)) !== 0;
-  const result = taken || fd < 0 ? -EINVAL : place(k, files, fd, file, closeOnExec);
-  spinUnlock(t, files + FILES.fileLock, LockClass.files);
+  try {
+    const taken = fd < m.load(files + FILES.nextFd) && m.load(slotOf(m.load(files + FILES.fdt), fd)) !== 0;
+    result = taken || fd < 0 ? -EINVAL : place(k, files, fd, file, closeOnExec);
+  } finally {
+    spinUnlock(t, files + FILES.fileLock, LockClass.files);
+  }
   if (result >= 0) m.add(files + FILES.openFds, 1);
   return result;
 }
@@ -140,10 +161,13 @@ export function reserveFds(k: Kernel, files: Ptr, slots: number): void {
   const size = sizeClass(slots);
   const wanted = size < 0 ? FDTABLE_SIZES.length - 1 : size;
   spinLock(t, files + FILES.fileLock, LockClass.files);
-  if (m.load(m.load(files + FILES.fdt) + FDTABLE.maxFds) < (FDTABLE_SIZES[wanted] as number)) {
-    growTable(k, files, wanted);
+  try {
+    if (m.load(m.load(files + FILES.fdt) + FDTABLE.maxFds) < (FDTABLE_SIZES[wanted] as number)) {
+      growTable(k, files, wanted);
+    }
+  } finally {
+    spinUnlock(t, files + FILES.fileLock, LockClass.files);
   }
-  spinUnlock(t, files + FILES.fileLock, LockClass.files);
 }
 
 /** Closes a descriptor (close_fd). @returns 0 or -EBADF */

@@ -3,7 +3,7 @@
  *
  * A task is complete before it is published under its pid.
  */
-import { dupMm, mmget } from "../mm/mm.ts";
+import { dupMm, mmget, reserveMm } from "../mm/mm.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { refcountInc } from "../sync/refcount.ts";
@@ -11,7 +11,7 @@ import { rwsemInitHeld } from "../sync/rwsem.ts";
 import { bootTimeNs } from "../time/clock.ts";
 import { Cache } from "./caches.ts";
 import { getCred } from "./cred.ts";
-import { EAGAIN, EINVAL } from "./errno.ts";
+import { EAGAIN, EINVAL, ENOMEM } from "./errno.ts";
 import {
   CLONE_FILES,
   CLONE_FS,
@@ -28,10 +28,10 @@ import {
   PF_SUPERPRIV,
   TASK_RUNNING,
 } from "./flags.ts";
-import { dupFiles } from "./files.ts";
+import { dupFiles, reserveDupFiles } from "./files.ts";
 import { dupFs } from "./fs-struct.ts";
 import type { Kernel } from "./kernel.ts";
-import { FILES, FS, HOST, NSPROXY, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
+import { FILES, FS, HOST, MM, NSPROXY, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
 import { rlimitsGet } from "./limits.ts";
 import { allocPid, hashPid, pidGeneration } from "./pid.ts";
 import { linkChild, linkThread, lockTasklist, unlockTasklist } from "./task.ts";
@@ -55,7 +55,7 @@ export interface CloneOptions {
 /**
  * Makes a task from another (copy_process and wake_up_new_task). The new task is in state R.
  * @param flags CLONE_*
- * @returns its pid; -EINVAL for contradictory flags, -EAGAIN if there is no pid or too many threads, or what the pid
+ * @returns its pid; -EINVAL for contradictory flags, -ENOMEM if the arena is full, -EAGAIN if there is no pid or too many threads, or what the pid
  *   allocator says of a wanted pid
  * @pre the caller acts as the parent (see actor.ts), or the parent is the idle task
  */
@@ -63,6 +63,7 @@ export function copyProcess(k: Kernel, parent: Ptr, flags: number, options: Clon
   if (!flagsAreSane(flags)) return -EINVAL;
   if ((k.m.load(parent + TASK.flags) & PF_EXITING) !== 0) return -EAGAIN;
   if (k.m.load(HOST.nrThreads) >= k.m.load(HOST.threadsMax)) return -EAGAIN;
+  if (!reserveAll(k, parent, flags, options.kernelThread === true)) return -ENOMEM;
   const pid = allocPid(k, options.pid ?? 0);
   if (pid < 0) return pid;
   const task = newTask(k, parent, pid, options);
@@ -71,6 +72,18 @@ export function copyProcess(k: Kernel, parent: Ptr, flags: number, options: Clon
   if (options.acting === true && (flags & CLONE_THREAD) === 0) actAs(k, task);
   publish(k, parent, task, flags);
   return pid;
+}
+
+/** Memory for all that will be copied: what comes after could not be undone in the middle. */
+function reserveAll(k: Kernel, parent: Ptr, flags: number, kernelThread: boolean): boolean {
+  const { m, slab } = k;
+  if (!slab.reserve(Cache.task, 1)) return false;
+  if ((flags & CLONE_THREAD) === 0 && !slab.reserve(Cache.signal, 1)) return false;
+  if ((flags & CLONE_SIGHAND) === 0 && !slab.reserve(Cache.sighand, 1)) return false;
+  if ((flags & CLONE_FS) === 0 && !slab.reserve(Cache.fs, 1)) return false;
+  if ((flags & CLONE_FILES) === 0 && !reserveDupFiles(k, m.load(parent + TASK.files))) return false;
+  const mm = m.load(parent + TASK.mm);
+  return kernelThread || mm === 0 || (flags & CLONE_VM) !== 0 || reserveMm(k, m.load(mm + MM.mapCount));
 }
 
 /** The rules of copy_process that these operations can break. */

@@ -101,19 +101,25 @@ export function registerFiles(k: Kernel): void {
  * @returns its index, or -ENOSPC if no more can be added
  */
 export function addFile(k: Kernel, file: ImageFile): number {
-  const { t, m } = k;
-  spinLock(t, HOST.registryLock, LockClass.registry);
+  spinLock(k.t, HOST.registryLock, LockClass.registry);
+  try {
+    return addFileLocked(k, file);
+  } finally {
+    spinUnlock(k.t, HOST.registryLock, LockClass.registry);
+  }
+}
+
+/** @pre registryLock held */
+function addFileLocked(k: Kernel, file: ImageFile): number {
+  const { m } = k;
   const count = m.load(HOST.pathCount);
   const table = m.load(HOST.paths);
-  let index = findAdded(k, file.path, table, k.config.files.length, count);
-  if (index < 0 && count >= k.config.files.length + SPARE_FILES) index = -ENOSPC;
-  else if (index < 0) {
-    index = count;
-    m.store(table + index, pathNew(k, { ...file, name: file.path }));
-    m.store(HOST.pathCount, count + 1);
-  }
-  spinUnlock(t, HOST.registryLock, LockClass.registry);
-  return index;
+  const known = findAdded(k, file.path, table, k.config.files.length, count);
+  if (known >= 0) return known;
+  if (count >= k.config.files.length + SPARE_FILES) return -ENOSPC;
+  m.store(table + count, pathNew(k, { ...file, name: file.path }));
+  m.store(HOST.pathCount, count + 1);
+  return count;
 }
 
 /** @pre registryLock held */

@@ -96,6 +96,18 @@ export function allVmas(k: Kernel, mm: Ptr): Ptr[] {
   return vmas;
 }
 
+/** Entries that a node of a tree that is built at once holds at least, on average. */
+const ENTRIES_PER_NODE = 7;
+/** Mappings that may come until the copy is made: others may share the address space. */
+const MORE_MAPPINGS = 8;
+
+/** Makes sure that an address space with so many mappings finds memory; false if it would not. */
+export function reserveMm(k: Kernel, mappings: number): boolean {
+  const vmas = mappings + MORE_MAPPINGS;
+  const nodes = Math.ceil(vmas / ENTRIES_PER_NODE) + 2;
+  return k.slab.reserve(Cache.mm, 1) && k.slab.reserve(Cache.vma, vmas) && k.slab.reserve(Cache.vmaNode, nodes);
+}
+
 /** Fields of an address space that fork copies as they are. */
 const COPIED = [MM.flags, MM.dumpable, MM.execUid, MM.execEuid, MM.execGid, MM.execEgid, MM.lastAnonVma] as const;
 const COPIED_64 = [

@@ -38,7 +38,7 @@ import {
 } from "./flags.ts";
 import { mmapWriteLockKillable, mmapWriteUnlock } from "./lock.ts";
 import { populate } from "./resident.ts";
-import { clearRange, freeGathered, gatherRange, vmaPlace } from "./vma-edit.ts";
+import { clearRange, freeGathered, gatherRange, reserveOperation, vmaPlace } from "./vma-edit.ts";
 import { findGapTopDown, findVma } from "./vma-tree.ts";
 import { Tally, VmaSpec, tallyApply, vmaEnd, vmaStart } from "./vma.ts";
 
@@ -96,7 +96,7 @@ function mmapLocked(
   offset: number,
 ): number {
   const type = flags & MAP_TYPE;
-  if (length > TASK_SIZE) return -ENOMEM;
+  if (length > TASK_SIZE || !reserveOperation(k)) return -ENOMEM;
   if (offset + length > Number.MAX_SAFE_INTEGER) return -EOVERFLOW;
   if (k.m.load(mm + MM.mapCount) > MAX_MAP_COUNT) return -ENOMEM;
   const start = chooseAddress(k, mm, address, length, flags, file);
@@ -244,6 +244,7 @@ export function munmapLocked(k: Kernel, mm: Ptr, address: number, length: number
   if (address % PAGE_SIZE !== 0 || address > TASK_SIZE || length > TASK_SIZE - address) return -EINVAL;
   const end = address + pageAlign(length);
   if (end <= address) return -EINVAL;
+  if (!reserveOperation(k)) return -ENOMEM;
   const gathered: Ptr[] = [];
   const cut = gatherRange(k, mm, address, end, gathered);
   if (cut < 0 || gathered.length === 0) return cut;

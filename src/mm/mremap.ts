@@ -26,7 +26,7 @@ import {
 import { mmapWriteLockKillable, mmapWriteUnlock, vmaStartWrite } from "./lock.ts";
 import { getUnmappedArea, guardedStart, munmapLocked, pageAlign } from "./mmap.ts";
 import { populate } from "./resident.ts";
-import { vmaAbsorb, vmaEndingAt, vmaPlace, vmaSplit } from "./vma-edit.ts";
+import { reserveOperation, vmaAbsorb, vmaEndingAt, vmaPlace, vmaSplit } from "./vma-edit.ts";
 import { findVma } from "./vma-tree.ts";
 import {
   Tally,
@@ -127,7 +127,7 @@ function shrinkInPlace(k: Kernel, mm: Ptr, address: number, oldLength: number, n
 /** Extends a VMA whose end the old range reaches, if there is room behind it. */
 function growInPlace(k: Kernel, mm: Ptr, vma: Ptr, end: number, more: number): boolean {
   const { m } = k;
-  if (vmaEnd(m, vma) !== end || end + more > TASK_SIZE) return false;
+  if (vmaEnd(m, vma) !== end || end + more > TASK_SIZE || !reserveOperation(k)) return false;
   const next = findVma(k, mm, end);
   if (next !== NULL && vmaStart(m, next) < end + more) return false;
   const spec = specOf(m, vma, end);
@@ -169,6 +169,7 @@ function move(
   newAddress: number,
 ): number {
   const { m } = k;
+  if (!reserveOperation(k)) return -ENOMEM;
   const target = (flags & MREMAP_FIXED) !== 0 ? newAddress : getUnmappedArea(k, mm, newLength);
   if (target < 0) return target;
   if ((flags & MREMAP_FIXED) !== 0) {
@@ -234,7 +235,7 @@ function moveBrk(k: Kernel, mm: Ptr, old: number, address: number): boolean {
   const to = pageAlign(address);
   if (from === to) return true;
   if (to < from) return munmapLocked(k, mm, to, from - to) === 0;
-  if (to > TASK_SIZE || k.m.load(mm + MM.mapCount) > MAX_MAP_COUNT) return false;
+  if (to > TASK_SIZE || k.m.load(mm + MM.mapCount) > MAX_MAP_COUNT || !reserveOperation(k)) return false;
   const next = findVma(k, mm, from);
   if (next !== NULL && to + PAGE_SIZE > guardedStart(k, next)) return false;
   const spec = new VmaSpec();
@@ -274,7 +275,7 @@ function expandDownwards(k: Kernel, mm: Ptr, address: number, limit: number): nu
   if (address < MMAP_MIN_ADDR + STACK_GUARD_GAP) return -ENOMEM;
   const below = findVma(k, mm, address - STACK_GUARD_GAP);
   if (below !== vma && isAccessible(k, below)) return -ENOMEM;
-  if (vmaEnd(m, vma) - address > limit) return -ENOMEM;
+  if (vmaEnd(m, vma) - address > limit || !reserveOperation(k)) return -ENOMEM;
   const tally = new Tally();
   tallyPages(tally, flags, m.load(vma + VMA.vmFlags2), (start - address) / PAGE_SIZE);
   vmaAbsorb(k, mm, vma, address, vmaEnd(m, vma), []);

@@ -2,6 +2,7 @@
  * Changes of single VMAs: split, merge, attributes, removal (mm/vma.c). Each becomes visible in the tree by one store,
  * and each VMA that changes or goes is write-locked before. All need mmap_lock held for write.
  */
+import { Cache } from "../kernel/caches.ts";
 import { ENOMEM } from "../kernel/errno.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { MM, VMA } from "../kernel/layout.ts";
@@ -28,6 +29,15 @@ import {
 } from "./vma.ts";
 
 const PAGE = 4096;
+
+/** VMAs and nodes that an operation on one range needs at most: it splits at both ends, cuts out and puts in. */
+const OPERATION_VMAS = 8;
+const OPERATION_NODES = 160;
+
+/** Makes sure that one operation finds memory, as it could not stop halfway; false if it would not (-ENOMEM). */
+export function reserveOperation(k: Kernel): boolean {
+  return k.slab.reserve(Cache.vma, OPERATION_VMAS) && k.slab.reserve(Cache.vmaNode, OPERATION_NODES);
+}
 
 /** The VMA that ends exactly at `address`, or NULL. */
 export function vmaEndingAt(k: Kernel, mm: Ptr, address: number): Ptr {
@@ -156,6 +166,7 @@ export function vmaModify(
   const oldFlags = m.load(vma + VMA.vmFlags);
   const flags2 = m.load(vma + VMA.vmFlags2);
   const pages = (end - start) / PAGE;
+  if (!reserveOperation(k)) return -ENOMEM;
   const changed = mergeChanged(k, mm, vma, start, end, change) || splitChanged(k, mm, vma, start, end, change);
   if (changed < 0) return changed;
   tallyPages(tally, oldFlags, flags2, -pages);

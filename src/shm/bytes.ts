@@ -25,7 +25,8 @@ export function byteClassWords(index: number): number {
   return HEADER_WORDS + 2 + (BYTE_CLASSES[index] as number) / 4;
 }
 
-function classOf(length: number): number {
+/** Size class of a string of `length` bytes. @throws RangeError above BYTES_MAX */
+export function byteClassOf(length: number): number {
   let index = 0;
   while (index < BYTE_CLASSES.length && (BYTE_CLASSES[index] as number) < length) index++;
   if (index === BYTE_CLASSES.length)
@@ -35,7 +36,7 @@ function classOf(length: number): number {
 
 /** A new string with one reference. `firstCache` is the slab cache of the smallest size class. */
 export function bytesNew(m: Memory, slab: SlabAllocator, firstCache: number, text: Uint8Array): Ptr {
-  const bytes = slab.allocDirty(firstCache + classOf(text.length));
+  const bytes = slab.allocDirty(firstCache + byteClassOf(text.length));
   m.store(bytes + BYTES.usage, 1);
   m.store(bytes + BYTES.length, text.length);
   m.copyIn(bytes + BYTES.words, 0, text);

@@ -54,6 +54,8 @@ const RETIRED = 2;
 const BATCH = 16;
 /** Objects a thread keeps for itself at most. */
 const KEEP = 3 * BATCH;
+/** Words that are left for who is past its reservation: other threads, and what nobody reserves. */
+const SLACK_WORDS = 2 ** 20;
 /** Words carved at a time, at least one object. */
 const CHUNK_WORDS = 2048;
 
@@ -114,6 +116,28 @@ export class SlabAllocator {
     this.m.store(object, cache | (ALIVE << STATE_SHIFT));
     this.m.add(this.liveWord(cache), 1);
     return object;
+  }
+
+  /**
+   * Makes sure that this thread's next `count` allocations from a cache succeed, for operations that could not stop in
+   * the middle. Costs next to nothing while the arena has room.
+   * @returns false if they would not
+   */
+  reserve(cache: number, count: number): boolean {
+    const { m, area } = this;
+    const magazine = this.magazines[cache] as Ptr[];
+    if (magazine.length >= count) return true;
+    const at = area.caches + cache * SLAB_CACHE.words;
+    const words = count * m.load(at + SLAB_CACHE.objectWords);
+    if (m.load(area.breakAt) + words + SLACK_WORDS <= m.load(area.limit)) return true;
+    this.takeFree(at, magazine, count);
+    try {
+      while (magazine.length < count) this.carveObjects(cache, at, magazine, 1);
+    } catch (error) {
+      if (error instanceof ArenaFullError) return false;
+      throw error;
+    }
+    return true;
   }
 
   /** Frees at once. */
@@ -246,8 +270,14 @@ export class SlabAllocator {
 
   private refill(cache: number, magazine: Ptr[]): void {
     const at = this.area.caches + cache * SLAB_CACHE.words;
+    this.takeFree(at, magazine, BATCH);
+    if (magazine.length === 0) this.carveObjects(cache, at, magazine, BATCH);
+  }
+
+  /** Fills a magazine up to `wanted` objects from the depot, as far as there are any. */
+  private takeFree(at: Ptr, magazine: Ptr[], wanted: number): void {
     spinLock(this.t, at + SLAB_CACHE.lock, LockClass.slab);
-    while (magazine.length < BATCH) {
+    while (magazine.length < wanted) {
       const object = this.m.load(at + SLAB_CACHE.freeFirst);
       if (object === NULL) break;
       this.m.store(at + SLAB_CACHE.freeFirst, this.m.load(object + LINK));
@@ -255,13 +285,12 @@ export class SlabAllocator {
       magazine.push(object);
     }
     spinUnlock(this.t, at + SLAB_CACHE.lock, LockClass.slab);
-    if (magazine.length === 0) this.carveObjects(cache, at, magazine);
   }
 
-  private carveObjects(cache: number, at: Ptr, magazine: Ptr[]): void {
+  private carveObjects(cache: number, at: Ptr, magazine: Ptr[], most: number): void {
     const words = this.m.load(at + SLAB_CACHE.objectWords);
     if (words === 0) throw new SlabError(`cache ${cache} is not declared`);
-    const count = Math.max(1, Math.min(BATCH, Math.floor(CHUNK_WORDS / words)));
+    const count = Math.max(1, Math.min(most, Math.floor(CHUNK_WORDS / words)));
     const first = carve(this.m, this.area, words * count);
     for (let i = count - 1; i >= 0; i--) {
       this.m.store(first + i * words, cache);

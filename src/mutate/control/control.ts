@@ -1,7 +1,8 @@
 /** The control language: one command a line, words as in a shell. */
-import { EINVAL } from "../../kernel/errno.ts";
+import { EINVAL, ENOMEM } from "../../kernel/errno.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { ControlHandler, ControlResult } from "../../proc/control.ts";
+import { ArenaFullError } from "../../shm/slab.ts";
 import type { Command } from "./command.ts";
 import { FILE_COMMANDS } from "./file-commands.ts";
 import { IDENTITY_COMMANDS } from "./identity-commands.ts";
@@ -45,6 +46,7 @@ export function runCommand(k: Kernel, line: string, world: World): ControlResult
     command = find(words[0] as string);
     return command.run(k, new Words(words.slice(1), command.options ?? {}), world);
   } catch (error) {
+    if (error instanceof ArenaFullError) return { errno: ENOMEM, text: "the simulation's memory is full" };
     if (!(error instanceof UsageError)) throw error;
     const usage = command === null ? "" : `; usage: ${usageOf(command)}`;
     return { errno: EINVAL, text: `${error.message}${usage}` };

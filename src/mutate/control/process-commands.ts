@@ -2,7 +2,7 @@
 import { actBegin, actEnd } from "../../kernel/actor.ts";
 import { EAGAIN, EINVAL, ESRCH } from "../../kernel/errno.ts";
 import { holdExec } from "../../kernel/exec-hold.ts";
-import type { ExecSpec } from "../../kernel/exec.ts";
+import type { ExecInFlight, ExecSpec } from "../../kernel/exec.ts";
 import { execBegin, execFinish, nextMmSeed } from "../../kernel/exec.ts";
 import { exitGroup, exitThread, reap } from "../../kernel/exit.ts";
 import { CLONE_PTHREAD, CLONE_VFORK, CLONE_VM, SIGCONT, SIGSTOP, TASK_INTERRUPTIBLE } from "../../kernel/flags.ts";
@@ -114,8 +114,11 @@ function settle(k: Kernel, task: Ptr, waitKind: number): void {
 function execChild(k: Kernel, child: number, spec: ExecSpec): ControlResult {
   const task = actBegin(k, child);
   if (task < 0) return { errno: EAGAIN, text: `${child} was forked, but something happened to it before its exec` };
-  execFinish(k, execBegin(k, task, spec));
-  actEnd(k, task);
+  try {
+    execFinish(k, execBegin(k, task, spec));
+  } finally {
+    actEnd(k, task);
+  }
   return numbered(child);
 }
 
@@ -172,11 +175,21 @@ function exec(k: Kernel, words: Words, world: World): ControlResult {
     actEnd(k, task);
     return { errno: EINVAL, text: "a kernel thread executes nothing" };
   }
-  const flight = execBegin(k, task, withEnvironment(k, task, spec));
+  const flight = beginOrEnd(k, task, withEnvironment(k, task, spec));
   if (holdMs !== undefined && holdExec(k, flight, bootTimeNs(k) + holdMs * NS_PER_MS)) return DONE;
   execFinish(k, flight);
   actEnd(k, task);
   return holdMs === undefined ? DONE : { errno: 0, text: "too many execs are held; this one was finished at once" };
+}
+
+/** As execBegin; if there is no memory for it, the caller no longer acts as the process. @throws ArenaFullError */
+function beginOrEnd(k: Kernel, task: Ptr, spec: ExecSpec): ExecInFlight {
+  try {
+    return execBegin(k, task, spec);
+  } catch (error) {
+    actEnd(k, task);
+    throw error;
+  }
 }
 
 /** The environment that the process has now goes on. */

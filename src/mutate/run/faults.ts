@@ -5,6 +5,7 @@
 import { actBegin, actEnd } from "../../kernel/actor.ts";
 import { EACCES, EINTR } from "../../kernel/errno.ts";
 import { holdExec } from "../../kernel/exec-hold.ts";
+import type { ExecInFlight } from "../../kernel/exec.ts";
 import { execBegin, execFinish } from "../../kernel/exec.ts";
 import { exitGroup, reap } from "../../kernel/exit.ts";
 import { PF_KTHREAD, SIGKILL, SIGNAL_UNKILLABLE } from "../../kernel/flags.ts";
@@ -14,6 +15,7 @@ import { findTask } from "../../kernel/pid.ts";
 import { Random } from "../../kernel/random.ts";
 import { isZombie } from "../../kernel/task.ts";
 import type { FaultHooks } from "../../proc/faults.ts";
+import { ArenaFullError } from "../../shm/slab.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { bootTimeNs } from "../../time/clock.ts";
 import type { Fault, Faults, Scenario } from "../scenario-types.ts";
@@ -115,7 +117,14 @@ export class FaultInjector implements FaultHooks {
     const task = program === undefined ? 0 : this.act(tgid);
     if (task === 0 || program === undefined) return;
     const argv = new TextEncoder().encode(`${OTHER_PROGRAM}\0infinity\0`);
-    const exec = execBegin(k, task, { program, argv, envp: new Uint8Array(0), random: new Random(this.random.u32()) });
+    let exec: ExecInFlight;
+    try {
+      exec = execBegin(k, task, { program, argv, envp: new Uint8Array(0), random: new Random(this.random.u32()) });
+    } catch (error) {
+      actEnd(k, task);
+      if (error instanceof ArenaFullError) return;
+      throw error;
+    }
     const duration = draw(this.random, this.scenario.faults.slowExecMs) * NS_PER_MS;
     if (this.gates.execDuringRead.enabled() && holdExec(k, exec, bootTimeNs(k) + duration)) return;
     execFinish(k, exec);
