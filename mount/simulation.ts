@@ -111,8 +111,9 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
 async function serveTable(table: Table, options: SimulationOptions, threads: TableThreads): Promise<Simulation> {
   const shared = createMountShared({ buffer: table.kernel.m.buffer, index: HOST.parkWord });
   const fileSystem = fileSystemData(table, options);
-  await threads.start("reaped-thread", "reaped", { fileSystem, ring: shared.ring });
-  if (options.ticks === undefined) await startMutators(table, options, threads);
+  const reaped = threads.start("reaped-thread", "reaped", { fileSystem, ring: shared.ring });
+  const mutators = options.ticks === undefined ? startMutators(table, options, threads) : Promise.resolve();
+  await Promise.all([reaped, mutators]);
   const mounted = await mountTable(fileSystem, options, shared);
   const closed = mounted.closed.then(() => threads.stop());
   return {

@@ -5,8 +5,18 @@ import schema from "./scenario.schema.json" with { type: "json" };
 import type { ScenarioError } from "./scenario-error.ts";
 import type { Path, ScenarioSource } from "./scenario-source.ts";
 
-// Union types are how the schema says "short form or details"; strict mode takes them for mistakes.
-const validate = new Ajv({ strict: false, verbose: true }).compile(schema);
+/**
+ * Compiled at every start, for a handful of values: what makes compiling quick counts, not what makes checking quick. A
+ * test validates the schema itself. Union types are how it says "short form or details"; strict mode takes them for
+ * mistakes.
+ */
+const validate = new Ajv({
+  strict: false,
+  verbose: true,
+  code: { optimize: false },
+  inlineRefs: false,
+  validateSchema: false,
+}).compile(schema);
 
 /** @throws ScenarioError for the first violation. */
 export function checkShape(value: unknown, source: ScenarioSource): void {
