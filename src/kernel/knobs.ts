@@ -5,14 +5,11 @@ export const Path = {
   syscall: 2,
   personality: 3,
   mm_access: 4,
-  kcmp: 5,
-  pidfd_getfd: 6,
-  get_robust_list: 7,
-  maps: 8,
-  smaps: 9,
-  numa_maps: 10,
-  timers: 11,
-  revalidate: 12,
+  maps: 5,
+  smaps: 6,
+  numa_maps: 7,
+  timers: 8,
+  revalidate: 9,
 } as const;
 export type PathId = (typeof Path)[keyof typeof Path];
 

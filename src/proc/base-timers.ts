@@ -1,23 +1,23 @@
-/** /proc/<pid>/timers: the POSIX timers of a process, walked under RCU (timers_start and its companions). */
-import { readTimer, timersNext, timersStart } from "../time/posix-timers.ts";
+/** /proc/<pid>/timers: the POSIX timers of a process (timers_start and its companions, fs/proc/base.c). */
+import { readTimer } from "../time/posix-timers.ts";
 import { formatTimer } from "./base-format.ts";
 import type { Context, SeqCursor, SeqOperations } from "./row.ts";
 import { SEQ_SKIP } from "./row.ts";
 import type { Text } from "./text.ts";
 
 function start(c: Context, cursor: SeqCursor): number {
-  cursor.entry = timersStart(c.k, c.task, cursor.index);
+  cursor.entry = c.scratch.timersWalk.start(c.k, c.task, cursor.index);
   return cursor.entry === 0 ? 0 : 1;
 }
 
 function next(c: Context, cursor: SeqCursor): number {
   cursor.index++;
-  cursor.entry = timersNext(c.k, cursor.entry);
+  cursor.entry = c.scratch.timersWalk.next(c.k, cursor.entry);
   return cursor.entry === 0 ? 0 : 1;
 }
 
-/** Nothing is held but RCU, which lasts as long as the request. */
-function stop(_c: Context, cursor: SeqCursor): void {
+function stop(c: Context, cursor: SeqCursor): void {
+  c.scratch.timersWalk.stop(c.k);
   cursor.entry = 0;
 }
 

@@ -7,7 +7,7 @@ import { IoSnapshot } from "../kernel/io-accounting.ts";
 import { MapsWalk } from "../mm/maps-walk.ts";
 import { SmapsNumbers } from "../mm/smaps.ts";
 import { MmStat } from "../mm/stat.ts";
-import { TimerSnapshot } from "../time/posix-timers.ts";
+import { TimerSnapshot, TimersWalk } from "../time/posix-timers.ts";
 import { Parsed } from "./base-parse.ts";
 
 /** A task's name. */
@@ -255,6 +255,7 @@ export class Scratch {
   readonly io = new IoSnapshot();
   readonly trace = new TraceSnapshot();
   readonly timer = new TimerSnapshot();
+  readonly timersWalk = new TimersWalk();
   readonly parsed = new Parsed();
   readonly stat = new StatSnapshot();
   readonly statm = new StatmSnapshot();

@@ -20,11 +20,6 @@ export function realtimeAtBoot(k: Kernel): number {
   return k.m.load64(HOST.realtimeAtBoot);
 }
 
-/** Wall time in seconds since the epoch, with fraction. */
-export function realtimeSec(k: Kernel): number {
-  return realtimeAtBoot(k) + bootTimeNs(k) / NSEC_PER_SEC;
-}
-
 /** Ticks since the simulation started. */
 export function tickCount(k: Kernel): number {
   return k.m.load64(HOST.tick);

@@ -6,12 +6,15 @@
  * list under sighand->siglock. A deleted timer keeps its own link until a grace period is over.
  */
 import type { Ptr } from "../sync/atomics.ts";
+import { NULL } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { spinLock, spinUnlock } from "../sync/spinlock.ts";
 import { Cache } from "../kernel/caches.ts";
+import { countEvent, Event } from "../kernel/counters.ts";
 import { EINVAL } from "../kernel/errno.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { SIGHAND, SIGNAL, TASK, TIMER } from "../kernel/layout.ts";
+import { LOCKED, Path } from "../kernel/knobs.ts";
+import { HOST, SIGHAND, SIGNAL, TASK, TIMER } from "../kernel/layout.ts";
 
 /** SIGEV_* (asm-generic/siginfo.h). */
 export const SIGEV_SIGNAL = 0;
@@ -104,13 +107,50 @@ export function exitTimers(k: Kernel, signal: Ptr, sighand: Ptr): void {
 /** The timer at position `index` of the list, or NULL (seq_hlist_start_rcu). @pre RCU */
 export function timersStart(k: Kernel, task: Ptr, index: number): Ptr {
   let timer = k.m.load(k.m.load(task + TASK.signal) + SIGNAL.posixTimers);
-  for (let skip = index; skip > 0 && timer !== 0; skip--) timer = k.m.load(timer + TIMER.list);
+  for (let skip = index; skip > 0 && timer !== NULL; skip--) timer = k.m.load(timer + TIMER.list);
   return timer;
 }
 
-/** The timer after this one, or NULL. @pre RCU since {@link timersStart} */
+/** The timer after this one, or NULL (seq_hlist_next_rcu). @pre RCU since {@link timersStart} */
 export function timersNext(k: Kernel, timer: Ptr): Ptr {
   return k.m.load(timer + TIMER.list);
+}
+
+/**
+ * A walk of the timers of a process, in the form that the knob says. Lock-free: under RCU. Locked, as before the patch:
+ * siglock is held from start to stop, for a whole buffer. One per thread.
+ */
+export class TimersWalk {
+  /** The siglock that is held, or NULL. */
+  private siglock: Ptr = NULL;
+
+  /**
+   * The timer at position `index` of the list, or NULL (timers_start). To be followed by {@link TimersWalk.stop}.
+   * @pre RCU, until stop
+   */
+  start(k: Kernel, task: Ptr, index: number): number {
+    const locked = k.m.load(HOST.pathMode + Path.timers) === LOCKED;
+    countEvent(k, Path.timers, locked ? Event.fellBack : Event.speculated);
+    if (locked) this.lock(k, k.m.load(task + TASK.sighand));
+    return timersStart(k, task, index);
+  }
+
+  /** The timer after this one, or NULL (timers_next). */
+  next(k: Kernel, timer: Ptr): Ptr {
+    return timersNext(k, timer);
+  }
+
+  /** Releases what start took (timers_stop). */
+  stop(k: Kernel): void {
+    if (this.siglock === NULL) return;
+    spinUnlock(k.t, this.siglock, LockClass.sighand);
+    this.siglock = NULL;
+  }
+
+  private lock(k: Kernel, sighand: Ptr): void {
+    this.siglock = sighand + SIGHAND.siglock;
+    spinLock(k.t, this.siglock, LockClass.sighand);
+  }
 }
 
 /** Reads a timer whole. @returns false if it has been deleted: show nothing. @pre RCU */
