@@ -20,6 +20,7 @@ export { nativeProblem } from "./native-binding.ts";
 export const FUSE_NATIVE_LIMITS: readonly string[] = [
   "It serves from one thread, the main thread, whatever --workers says.",
   "It does not know who asks: every caller is treated as the user who mounted.",
+  "For the same reason self and thread-self lead to the server, so /dev/stdin and <( ) don't work below run.",
   "A program that waits for a lock can be interrupted or killed only once the lock is free.",
   "Names are looked up again each time: the kernel is never told that one became wrong, so it may keep none.",
   "ioctl(2) fails with ENOTTY on everything, so lsns shows nothing.",
@@ -57,8 +58,12 @@ class NativeFileSystemMount implements MountedFileSystem {
     const prepared = await prepareMountPoint(plan.dir, plan.name, plan.procRoot);
     this.dir = prepared.dir;
     if (prepared.clearedStale) plan.logger.warn(`cleared a dead mount of ours from ${prepared.dir}`);
-    const operations = new NativeOperations(await this.createFileSystem(), this.mounter(), (sentence) =>
-      plan.logger.warn(sentence),
+    const callers = new RealCallers(plan.procRoot);
+    const operations = new NativeOperations(
+      await this.createFileSystem(),
+      this.mounter(),
+      (pid) => callers.tgid(pid) !== 0,
+      (sentence) => plan.logger.warn(sentence),
     );
     if (plan.watchdog) this.watchdog = await Watchdog.start(this.dir, plan.procRoot);
     try {

@@ -1,5 +1,5 @@
 /** The operations of fuse-native, which name files by path, in terms of a FileSystem, which names them by node. */
-import { EBADF, EINTR, EINVAL, EIO } from "../../src/kernel/errno.ts";
+import { EBADF, EINTR, EINVAL, EIO, ENOENT } from "../../src/kernel/errno.ts";
 import type { Caller, FileSystem } from "../../src/proc/vfs.ts";
 import { Attr, OpenFile, WOULD_WAIT } from "../../src/proc/vfs.ts";
 import * as abi from "../abi.ts";
@@ -47,15 +47,28 @@ export function statWords(attr: Attr): Uint32Array {
 export class NativeOperations {
   private readonly fileSystem: FileSystem;
   private readonly caller: Caller;
+  /** Whom the call that follows a walk is made for. */
+  private asker: Caller;
+  private readonly isRealPid: (pid: number) => boolean;
   private readonly complain: (sentence: string) => void;
   private readonly opens = new Map<number, Open>();
   private lastFd = 0;
   private closed = false;
 
-  /** @param caller whoever is assumed to ask: the transport cannot know */
-  constructor(fileSystem: FileSystem, caller: Caller, complain: (sentence: string) => void) {
+  /**
+   * @param caller whoever is assumed to ask: the transport cannot know
+   * @param isRealPid whether this machine has such a process or thread
+   */
+  constructor(
+    fileSystem: FileSystem,
+    caller: Caller,
+    isRealPid: (pid: number) => boolean,
+    complain: (sentence: string) => void,
+  ) {
     this.fileSystem = fileSystem;
     this.caller = caller;
+    this.asker = caller;
+    this.isRealPid = isRealPid;
     this.complain = complain;
   }
 
@@ -122,7 +135,7 @@ export class NativeOperations {
 
   private getattr(path: string, done: Done): void {
     const attr = new Attr();
-    const call = ({ hi, lo }: Node): number => this.fileSystem.getattr(hi, lo, 0, this.caller, attr);
+    const call = ({ hi, lo }: Node): number => this.fileSystem.getattr(hi, lo, 0, this.asker, attr);
     this.onNode(path, (result) => done(result < 0 ? result : 0, statOf(attr)), call);
   }
 
@@ -136,7 +149,7 @@ export class NativeOperations {
     this.onNode(
       path,
       (result) => (result < 0 ? done(result) : done(0, text.toString("utf8", 0, result))),
-      ({ hi, lo }) => this.fileSystem.readlink(hi, lo, this.caller, text),
+      ({ hi, lo }) => this.fileSystem.readlink(hi, lo, this.asker, text),
     );
   }
 
@@ -213,15 +226,28 @@ export class NativeOperations {
 
   /** Looks up each component; leaves the last one's node in `attr`. */
   private walk(path: string, attr: Attr): number {
+    this.asker = this.caller;
     attr.nodeHi = 0;
     attr.nodeLo = abi.ROOT_ID;
     for (const part of path.split("/")) {
       if (part === "") continue;
       const name = Buffer.from(part, "utf8").toString("latin1");
-      const result = this.fileSystem.lookup(attr.nodeHi, attr.nodeLo, name, this.caller, attr);
-      if (result < 0) return result;
+      const { nodeHi, nodeLo } = attr;
+      const result = this.fileSystem.lookup(nodeHi, nodeLo, name, this.caller, attr);
+      if (result < 0) return this.walkToReal(path, name, result, attr);
     }
     return 0;
+  }
+
+  /**
+   * A pid that no simulated process has may be that of whoever asks, which nothing tells us. A process may see itself;
+   * here, unlike with the other transport, so may the others.
+   */
+  private walkToReal(path: string, name: string, result: number, attr: Attr): number {
+    if (result !== -ENOENT || path !== `/${name}` || !/^[1-9]\d{0,6}$/.test(name)) return result;
+    if (!this.isRealPid(Number(name))) return result;
+    this.asker = { ...this.caller, pid: Number(name) };
+    return Math.min(0, this.fileSystem.lookup(0, abi.ROOT_ID, name, this.asker, attr));
   }
 
   /** Makes a call; one that would have to wait is made again later, while others are served. */

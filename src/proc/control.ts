@@ -109,29 +109,37 @@ function transactionRow(transaction: Transaction, help: string): RawRow {
     mode: 0o666,
     doc: transaction.doc,
     read: (c, offset, dest) => readResult(c, offset, dest, initial),
-    write: (c, _offset, data) => runLine(c, transaction, data),
+    write: (c, offset, data) => runLine(c, transaction, offset, data),
     release: (c) => bytesPut(c.k.m, c.k.slab, c.k.m.load(c.file + OPEN_FILE.data)),
   };
 }
 
-/** The result of the last write through this open file; before the first one, the help. */
+/**
+ * The result of the last write through this open file; before the first one, the help. It begins where that write has
+ * left the file's position, so that a shell can write and then read on, and also at 0, for pread(2). (In selinuxfs a
+ * write doesn't move the position; FUSE has no such files.)
+ */
 function readResult(c: Context, offset: number, dest: Uint8Array, initial: Uint8Array): number {
   const { m } = c.k;
   const data = m.load(c.file + OPEN_FILE.data);
   const length = data === NULL ? initial.length : bytesLength(m, data);
-  const count = Math.max(0, Math.min(dest.length, length - offset));
+  const begin = m.load64(c.file + OPEN_FILE.readPos);
+  const from = offset >= begin ? offset - begin : offset;
+  const count = Math.max(0, Math.min(dest.length, length - from));
   if (count === 0) return 0;
-  if (data === NULL) dest.set(initial.subarray(offset, offset + count));
-  else bytesCopy(m, data, offset, dest, 0, count);
+  if (data === NULL) dest.set(initial.subarray(from, from + count));
+  else bytesCopy(m, data, from, dest, 0, count);
   return count;
 }
 
-function runLine(c: Context, transaction: Transaction, data: Uint8Array): number {
+function runLine(c: Context, transaction: Transaction, offset: number, data: Uint8Array): number {
   const line = oneLine(data);
   if (line === null) return -EINVAL;
   const { errno, text } = transaction.run(c.k, line, c.subject);
   if (errno === WOULD_WAIT) return WOULD_WAIT;
   keep(c, text === "" ? "" : `${text}\n`);
+  // Only a write that succeeds moves the position.
+  c.k.m.store64(c.file + OPEN_FILE.readPos, errno === 0 ? offset + data.length : offset);
   return errno === 0 ? data.length : -errno;
 }
 

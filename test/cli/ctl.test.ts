@@ -29,7 +29,7 @@ describe.skipIf(cannotMount("test/cli/ctl"))("ctl", () => {
   }
 
   test("processes: fork, exec, comm, clone, exit, reap", async () => {
-    const pid = await ctl("fork 1 /usr/bin/sleep 60");
+    const pid = await ctl("fork 1 --exec /usr/bin/sleep 60");
     expect(await read(`${pid}/cmdline`)).toBe("/usr/bin/sleep\0" + "60\0");
     expect(await read("1/task/1/children")).toContain(`${pid} `);
     await ctl(`exec ${pid} /usr/bin/cat -n`);
@@ -53,7 +53,7 @@ describe.skipIf(cannotMount("test/cli/ctl"))("ctl", () => {
   });
 
   test("memory: mmap, mprotect, munmap, brk", async () => {
-    const pid = await ctl("fork 1 /usr/bin/sleep 61");
+    const pid = await ctl("fork 1 --exec /usr/bin/sleep 61");
     const address = (await ctl(`mmap ${pid} 64K`)).replace(/^0x/, "");
     const line = async (): Promise<string[]> =>
       (await read(`${pid}/maps`)).split("\n").filter((one) => one.startsWith(address.padStart(8, "0")));
@@ -66,7 +66,7 @@ describe.skipIf(cannotMount("test/cli/ctl"))("ctl", () => {
   });
 
   test("identity, limits, files, timers, accounting", async () => {
-    const pid = await ctl("fork 1 /usr/bin/sleep 62");
+    const pid = await ctl("fork 1 --exec /usr/bin/sleep 62");
     await ctl(`limit ${pid} nofile 123`);
     expect(await read(`${pid}/limits`)).toMatch(/^Max open files +123 /m);
     const fd = await ctl(`open ${pid} pipe`);
@@ -95,7 +95,7 @@ describe.skipIf(cannotMount("test/cli/ctl"))("ctl", () => {
   });
 
   test("commands from standard input; --keep-going, --list", async () => {
-    const script = "# two commands\nfork 1 /usr/bin/sleep 63\n\nfrobnicate\nfork 1 /usr/bin/sleep 64\n";
+    const script = "# two commands\nfork 1 --exec /usr/bin/sleep 63\n\nfrobnicate\nfork 1 --exec /usr/bin/sleep 64\n";
     const stopped = await synthproc(["ctl", server.dir], script);
     expect(stopped).toMatchObject({ status: EXIT.failed, stdout: expect.stringMatching(/^\d+\n$/) as unknown });
     const gone = await synthproc(["ctl", "--keep-going", server.dir], script);
@@ -119,7 +119,7 @@ describe.skipIf(cannotMount("test/cli/ctl"))("ctl", () => {
   test("a shell: echo to the file, and the answer through the same open file", async () => {
     const script = `
 exec 3<>"$0/synthproc/ctl"
-echo "fork 1 /usr/bin/sleep 65" >&3 || exit 1
+echo "fork 1 --exec /usr/bin/sleep 65" >&3 || exit 1
 read -r pid <&3
 tr '\\0' ' ' <"$0/$pid/cmdline"; echo
 exec 3<>"$0/synthproc/ctl"
