@@ -37,7 +37,9 @@ interface Placement {
 }
 
 const BASELINE = "C on libfuse3";
-const WARM_UP_ROUNDS = 4;
+/** Until the servers' code is compiled: once for each server, and a little after each move to other CPUs. */
+const FIRST_WARM_UP_ROUNDS = 20;
+const WARM_UP_ROUNDS = 2;
 
 function placements(): Placement[] {
   const all = cpus();
@@ -120,6 +122,7 @@ async function measureWith(shop: Workshop, workers: number, rounds: number): Pro
   const candidates = await startAll(shop, shop.compile("libfuse3-baseline", ["fuse3"]), workers);
   const results: ReadCost[] = [];
   try {
+    for (const candidate of candidates) measure(client, candidate, cpus().join(","), FIRST_WARM_UP_ROUNDS);
     for (const placement of placements()) {
       measureAt(candidates, placement, client, rounds);
       const reference = candidates.find((candidate) => candidate.name === BASELINE) as Candidate;
