@@ -51,14 +51,10 @@ export const REPLY_BUFFER_SIZE = MAX_READ + PAGE_SIZE;
 /** Longest name of a directory entry. */
 export const NAME_MAX = 255;
 
-/** Set in the `unique` of an INTERRUPT message itself; the rest is the request that it is about. */
-export const INTERRUPT_BIT = 1;
-
 // INIT flags
 export const INIT_ASYNC_READ = 1 << 0;
 export const INIT_ATOMIC_O_TRUNC = 1 << 3;
 export const INIT_BIG_WRITES = 1 << 5;
-export const INIT_HAS_IOCTL_DIR = 1 << 11;
 export const INIT_DO_READDIRPLUS = 1 << 13;
 export const INIT_READDIRPLUS_AUTO = 1 << 14;
 export const INIT_PARALLEL_DIROPS = 1 << 18;
@@ -66,7 +62,7 @@ export const INIT_ABORT_ERROR = 1 << 21;
 export const INIT_MAX_PAGES = 1 << 22;
 
 // Body sizes of replies
-export const ATTR_WORDS = 22;
+const ATTR_WORDS = 22;
 export const ENTRY_OUT_WORDS = 10 + ATTR_WORDS;
 export const ENTRY_OUT_SIZE = ENTRY_OUT_WORDS * 4;
 export const ATTR_OUT_SIZE = (4 + ATTR_WORDS) * 4;
@@ -91,7 +87,7 @@ export const NOTIFY_INVAL_ENTRY = 3;
 export const NOTIFY_DELETE = 6;
 export const NOTIFY_INC_EPOCH = 8;
 
-// Opcodes
+// Opcodes that have a row in opcodes.ts
 export const LOOKUP = 1;
 export const FORGET = 2;
 export const GETATTR = 3;
@@ -120,25 +116,17 @@ export const OPENDIR = 27;
 export const READDIR = 28;
 export const RELEASEDIR = 29;
 export const FSYNCDIR = 30;
-export const GETLK = 31;
-export const SETLK = 32;
-export const SETLKW = 33;
 export const ACCESS = 34;
 export const CREATE = 35;
 export const INTERRUPT = 36;
-export const BMAP = 37;
 export const DESTROY = 38;
 export const IOCTL = 39;
 export const POLL = 40;
 export const NOTIFY_REPLY = 41;
 export const BATCH_FORGET = 42;
-export const FALLOCATE = 43;
 export const READDIRPLUS = 44;
 export const RENAME2 = 45;
 export const LSEEK = 46;
-export const COPY_FILE_RANGE = 47;
-export const SYNCFS = 50;
-export const TMPFILE = 51;
 export const STATX = 52;
 /** One more than the largest opcode that has a row of its own. */
 export const OPCODE_LIMIT = 53;

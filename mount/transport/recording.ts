@@ -9,7 +9,7 @@
  *
  * Messages carry their own addressing (`unique`), so answers need not follow their requests.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { openSync, writeSync } from "node:fs";
 import { MountError } from "../errors.ts";
 
 export const REQUEST = 0x51;
@@ -21,7 +21,7 @@ export interface RecordedMessage {
   bytes: Uint8Array;
 }
 
-/** Appends messages to a recording. One per thread. */
+/** Appends messages to a recording. One per thread, for as long as the thread runs. */
 export class Recorder {
   private readonly fd: number;
   private readonly header = Buffer.alloc(RECORD_HEADER);
@@ -34,10 +34,6 @@ export class Recorder {
     this.header.writeUInt32LE(length, 0);
     this.header.writeUInt32LE(kind, 4);
     writeSync(this.fd, Buffer.concat([this.header, bytes.subarray(0, length)]));
-  }
-
-  close(): void {
-    closeSync(this.fd);
   }
 }
 

@@ -9,13 +9,8 @@ import type { Kernel } from "./kernel.ts";
 import { CRED, MM, TASK } from "./layout.ts";
 
 /** All 41 capabilities of this kernel (CAP_LAST_CAP 40), as two halves. */
-export const CAP_FULL_LOW = 0xffffffff | 0;
-export const CAP_FULL_HIGH = 0x1ff;
-
-/** A task's credentials. @pre RCU */
-export function credOf(k: Kernel, task: Ptr): Ptr {
-  return k.m.load(task + TASK.cred);
-}
+const CAP_FULL_LOW = 0xffffffff | 0;
+const CAP_FULL_HIGH = 0x1ff;
 
 /** New credentials of root with all capabilities; one reference. */
 export function rootCred(k: Kernel): Ptr {

@@ -7,7 +7,7 @@
  */
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
-import { downReadKillable, downReadTrylock, downWrite, downWriteTrylock, upRead, upWrite } from "../sync/rwsem.ts";
+import { downReadKillable, downReadTrylock, downWrite, upRead, upWrite } from "../sync/rwsem.ts";
 import { seqcountRetry, seqcountTryBegin, writeSeqcountBegin, writeSeqcountEnd } from "../sync/seqcount.ts";
 import { countEvent, Event } from "./counters.ts";
 import type { Kernel } from "./kernel.ts";
@@ -16,7 +16,7 @@ import { LOCKED } from "./knobs.ts";
 import { HOST, SIGNAL } from "./layout.ts";
 
 /** Token of a read section that holds the lock. */
-export const EXEC_UPDATE_LOCKED = -1;
+const EXEC_UPDATE_LOCKED = -1;
 /** First error code of {@link execUpdateReadBegin}; a token is above it. */
 const FIRST_ERROR = -2;
 
@@ -67,13 +67,6 @@ export function execUpdateReadDone(k: Kernel, signal: Ptr, token: number): void 
 export function execUpdateWriteBegin(k: Kernel, signal: Ptr): void {
   downWrite(k.t, signal + SIGNAL.execUpdateLock, LockClass.execUpdate);
   writeSeqcountBegin(k.m, signal + SIGNAL.execUpdateSeq);
-}
-
-/** As {@link execUpdateWriteBegin}, but gives up at once if the lock is taken. */
-export function execUpdateWriteTryBegin(k: Kernel, signal: Ptr): boolean {
-  if (!downWriteTrylock(k.t, signal + SIGNAL.execUpdateLock, LockClass.execUpdate)) return false;
-  writeSeqcountBegin(k.m, signal + SIGNAL.execUpdateSeq);
-  return true;
 }
 
 export function execUpdateWriteEnd(k: Kernel, signal: Ptr): void {

@@ -6,9 +6,7 @@ export const TASK_INTERRUPTIBLE = 1;
 export const TASK_UNINTERRUPTIBLE = 2;
 export const TASK_STOPPED = 4;
 export const TASK_TRACED = 8;
-export const EXIT_DEAD = 16;
 export const EXIT_ZOMBIE = 32;
-export const TASK_PARKED = 64;
 export const TASK_NOLOAD = 0x400;
 /** Kernel threads that wait without counting as load. */
 export const TASK_IDLE = TASK_UNINTERRUPTIBLE | TASK_NOLOAD;
@@ -21,7 +19,6 @@ export const PF_SUPERPRIV = 0x100;
 export const PF_NOFREEZE = 0x8000;
 export const PF_KTHREAD = 0x200000;
 export const PF_RANDOMIZE = 0x400000;
-export const PF_NO_SETAFFINITY = 0x4000000;
 
 /** clone(2) flags (linux/sched.h). */
 export const CLONE_VM = 0x100;
@@ -42,11 +39,7 @@ export const SIGNAL_GROUP_EXIT = 0x4;
 export const SIGNAL_UNKILLABLE = 0x40;
 
 /** Signal numbers (x86). */
-export const SIGHUP = 1;
-export const SIGINT = 2;
 export const SIGKILL = 9;
-export const SIGUSR1 = 10;
-export const SIGTERM = 15;
 export const SIGCHLD = 17;
 export const SIGCONT = 18;
 export const SIGSTOP = 19;
@@ -54,7 +47,6 @@ export const SIGSTOP = 19;
 /** mm->dumpable (linux/sched/coredump.h). */
 export const SUID_DUMP_DISABLE = 0;
 export const SUID_DUMP_USER = 1;
-export const SUID_DUMP_ROOT = 2;
 
 /** Ptrace modes (linux/ptrace.h). */
 export const PTRACE_MODE_READ = 0x1;
@@ -64,4 +56,3 @@ export const PTRACE_MODE_REALCREDS = 0x10;
 export const PTRACE_MODE_READ_FSCREDS = PTRACE_MODE_READ | PTRACE_MODE_FSCREDS;
 export const PTRACE_MODE_READ_REALCREDS = PTRACE_MODE_READ | PTRACE_MODE_REALCREDS;
 export const PTRACE_MODE_ATTACH_FSCREDS = PTRACE_MODE_ATTACH | PTRACE_MODE_FSCREDS;
-export const PTRACE_MODE_ATTACH_REALCREDS = PTRACE_MODE_ATTACH | PTRACE_MODE_REALCREDS;

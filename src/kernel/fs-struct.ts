@@ -22,11 +22,6 @@ export function dupFs(k: Kernel, old: Ptr): Ptr {
   return fsNew(k, pathGetAt(k, old + FS.pwd), pathGetAt(k, old + FS.root), m.load(old + FS.umask));
 }
 
-/** Changes the working directory (set_fs_pwd); takes over the reference. */
-export function setFsPwd(k: Kernel, fs: Ptr, path: Ptr): void {
-  pathPut(k, k.m.exchange(fs + FS.pwd, path));
-}
-
 export function putFs(k: Kernel, fs: Ptr): void {
   if (!refcountDecAndTest(k.m, fs + FS.users)) return;
   pathPut(k, k.m.load(fs + FS.pwd));

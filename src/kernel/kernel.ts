@@ -33,6 +33,7 @@ import {
 } from "./layout.ts";
 import { VMA_NODE_WORDS } from "../mm/vma-tree.ts";
 import { OPEN_FILE_WORDS } from "./open-file.ts";
+import { PID_BITMAP_WORDS } from "./pid.ts";
 
 const MAGIC = 0x70726f63;
 const VERSION = 1;
@@ -163,8 +164,8 @@ function initArena(m: Memory, config: KernelConfig): void {
   rcuInit(m, HOST.rcu);
   m.plainStore(HOST.pidTask, carve(m, AREA, PID_MAX_LIMIT));
   m.plainStore(HOST.pidGeneration, carve(m, AREA, PID_MAX_LIMIT));
-  m.plainStore(HOST.pidUsed, carve(m, AREA, 2 * (PID_MAX_LIMIT / 32)));
-  m.plainStore(HOST.pidLeaders, carve(m, AREA, 2 * (PID_MAX_LIMIT / 32)));
+  m.plainStore(HOST.pidUsed, carve(m, AREA, PID_BITMAP_WORDS));
+  m.plainStore(HOST.pidLeaders, carve(m, AREA, PID_BITMAP_WORDS));
   m.plainStore(HOST.pidMax, config.pidMax);
   m.plainStore(HOST.pidAvoidLow, config.pidAvoid[0]);
   m.plainStore(HOST.pidAvoidHigh, config.pidAvoid[1]);

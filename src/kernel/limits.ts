@@ -8,7 +8,6 @@ import type { Kernel } from "./kernel.ts";
 import { RLIMITS, RLIM_INFINITY, RLIM_NLIMITS, SIGNAL } from "./layout.ts";
 
 /** RLIMIT_* (asm-generic/resource.h). */
-export const RLIMIT_STACK = 3;
 export const RLIMIT_NOFILE = 7;
 export const RLIMIT_SIGPENDING = 11;
 

@@ -55,11 +55,6 @@ export function isLeader(k: Kernel, task: Ptr): boolean {
   return k.m.load(task + TASK.pid) === k.m.load(task + TASK.tgid);
 }
 
-/** The leader of a task's group. @pre RCU */
-export function leaderOf(k: Kernel, task: Ptr): Ptr {
-  return k.m.load(k.m.load(task + TASK.signal) + SIGNAL.leader);
-}
-
 /** The first thread of a task's group, in order of creation. @pre RCU */
 export function firstThread(k: Kernel, task: Ptr): Ptr {
   return k.m.load(k.m.load(task + TASK.signal) + SIGNAL.threadFirst);

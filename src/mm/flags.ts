@@ -21,9 +21,8 @@ export const VM_NORESERVE = 0x200000;
 export const VM_HUGETLB = 0x400000;
 export const VM_WIPEONFORK = 0x2000000;
 export const VM_DONTDUMP = 0x4000000;
-export const VM_MIXEDMAP = 0x10000000;
+const VM_MIXEDMAP = 0x10000000;
 export const VM_HUGEPAGE = 0x20000000;
-export const VM_NOHUGEPAGE = 0x40000000;
 
 /** The bits that mprotect changes. */
 export const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
@@ -34,8 +33,6 @@ export const VM_MAYALL = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
 
 /** VMA.vmFlags2: the kernel's flags from bit 32 on, and from bit 16 on what only the simulation needs. */
 export const VM2_SHADOW_STACK = 0x20;
-export const VM2_DROPPABLE = 0x100;
-export const VM2_SEALED = 0x400;
 /** Its file is shared memory. */
 export const VM2_SHMEM = 0x10000;
 /** Which special mapping it is: an index of {@link SPECIAL_NAMES}. */

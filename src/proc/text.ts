@@ -136,11 +136,6 @@ export class Text {
     return this;
   }
 
-  /** A copy of what has been written. */
-  copy(): Uint8Array {
-    return this.bytes.slice(0, this.length);
-  }
-
   /** What has been written, as latin1; for tests and error texts. */
   toString(): string {
     let text = "";

@@ -124,11 +124,6 @@ export class Memory {
     if (before + delta >= TWO_32) Atomics.add(this.words, at + 1, 1);
   }
 
-  /** Reads a word of memory that only this thread can see. */
-  plainLoad(at: Ptr): number {
-    return this.words[at] as number;
-  }
-
   /** Writes a word of memory that only this thread can see. */
   plainStore(at: Ptr, value: number): void {
     this.words[at] = value;
@@ -138,11 +133,6 @@ export class Memory {
   plainStore64(at: Ptr, value: number): void {
     this.words[at] = value | 0;
     this.words[at + 1] = (value / TWO_32) | 0;
-  }
-
-  /** Reads a 64-bit value of memory that only this thread can see. */
-  plainLoad64(at: Ptr): number {
-    return ((this.words[at] as number) >>> 0) + (this.words[at + 1] as number) * TWO_32;
   }
 
   /** Zeroes `count` words of memory that only this thread can see. */

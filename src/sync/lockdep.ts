@@ -94,11 +94,6 @@ export class Lockdep {
     this.rcuDepth--;
   }
 
-  /** True inside an RCU read-side section (rcu_read_lock_held). */
-  inRcu(): boolean {
-    return this.rcuDepth > 0;
-  }
-
   /** The thread is about to sleep (might_sleep). */
   mightSleep(): void {
     if (this.enabled && this.rcuDepth > 0) throw new LockdepError("sleeping inside an RCU read-side section");

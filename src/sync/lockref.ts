@@ -6,9 +6,6 @@ import type { Ptr } from "./atomics.ts";
 import type { LockClassId } from "./lockdep.ts";
 import type { Thread } from "./thread.ts";
 
-/** Words a lockref takes. */
-export const LOCKREF_WORDS = 1;
-
 const LOCKED = 0x80000000 | 0;
 const COUNT_MASK = 0x7fffffff;
 /** Count of a dead object (lockref_mark_dead). */

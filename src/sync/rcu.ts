@@ -72,14 +72,3 @@ export function rcuPoll(m: Memory, area: Ptr, number: number): boolean {
   }
   return true;
 }
-
-/** Waits for a grace period (synchronize_rcu). The caller must hold no RCU-protected pointer. */
-export function synchronizeRcu(t: Thread, area: Ptr): void {
-  t.lockdep.mightSleep();
-  const wasOnline = t.m.load(t.rcuWord) !== OFFLINE;
-  if (wasOnline) rcuOffline(t);
-  const number = rcuStart(t.m, area);
-  const nap = area + 1;
-  while (!rcuPoll(t.m, area, number)) t.m.wait(nap, 0, 0.1);
-  if (wasOnline) rcuOnline(t, area);
-}

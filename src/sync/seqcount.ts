@@ -12,7 +12,7 @@ export const SEQCOUNT_WORDS = 2;
 const TWO_32 = 4294967296;
 const LAST_ODD = -1;
 
-/** Starts a write. Writers exclude each other by a lock. @returns nothing. */
+/** Starts a write. Writers exclude each other by a lock. */
 export function writeSeqcountBegin(m: Memory, seq: Ptr): void {
   m.add(seq, 1);
 }
@@ -21,12 +21,6 @@ export function writeSeqcountBegin(m: Memory, seq: Ptr): void {
 export function writeSeqcountEnd(m: Memory, seq: Ptr): void {
   if (m.load(seq) === LAST_ODD) m.add(seq + 1, 1);
   m.add(seq, 1);
-}
-
-/** Makes every running reader retry, without a write section (write_seqcount_invalidate). */
-export function writeSeqcountInvalidate(m: Memory, seq: Ptr): void {
-  writeSeqcountBegin(m, seq);
-  writeSeqcountEnd(m, seq);
 }
 
 /** @returns the even snapshot, or -1 while a writer is inside (raw_seqcount_try_begin). */

@@ -48,11 +48,6 @@ export class SharedPaths {
     return pathGet(this.k, path);
   }
 
-  /** Drops a reference that was not needed after all. */
-  put(path: Ptr): void {
-    pathPut(this.k, path);
-  }
-
   /** Drops the references that the cache itself holds. */
   release(): void {
     for (const paths of [this.files, this.directories]) {

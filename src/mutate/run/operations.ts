@@ -102,15 +102,6 @@ export type Operation =
 
 export type OperationKind = Operation["kind"];
 
-/** A process that is to be started: not an operation of the process itself, but of its parent. */
-export interface Spawn {
-  readonly group: number;
-  readonly member: number;
-  readonly parent: number;
-  readonly startNs: number;
-  readonly seed: number;
-}
-
 const WAIT_BITS = 16;
 const WAIT_MASK = (1 << WAIT_BITS) - 1;
 
