@@ -70,7 +70,9 @@ describe.skipIf(cannotMount("test/cli/ctl"))("ctl", () => {
     await ctl(`limit ${pid} nofile 123`);
     expect(await read(`${pid}/limits`)).toMatch(/^Max open files +123 /m);
     const fd = await ctl(`open ${pid} pipe`);
-    expect((await client("readlink", server.at(`${pid}/fd/${fd.split(/\s+/)[0]!}`))).stdout).toMatch(/^pipe:\[\d+\]\n$/);
+    expect((await client("readlink", server.at(`${pid}/fd/${fd.split(/\s+/)[0]!}`))).stdout).toMatch(
+      /^pipe:\[\d+\]\n$/,
+    );
     const timer = await ctl(`timer_create ${pid}`);
     expect(await read(`${pid}/timers`)).toMatch(new RegExp(`^ID: ${timer}$`, "m"));
     await ctl(`timer_delete ${pid} ${timer}`);
@@ -107,9 +109,7 @@ describe.skipIf(cannotMount("test/cli/ctl"))("ctl", () => {
   test("a wrong command: EINVAL, and the reason; a process that isn't there: ESRCH", async () => {
     const wrong = await synthproc(["ctl", server.dir, "frobnicate 1"]);
     expect(wrong.status).toBe(EXIT.failed);
-    expect(wrong.stderr).toBe(
-      'synthproc: frobnicate 1: there is no command "frobnicate" (help lists them) (EINVAL)\n',
-    );
+    expect(wrong.stderr).toBe('synthproc: frobnicate 1: there is no command "frobnicate" (help lists them) (EINVAL)\n');
     const nobody = await synthproc(["ctl", server.dir, "kill 4000000 9"]);
     expect(nobody.stderr).toMatch(/^synthproc: kill 4000000 9: [^\n]+ \(ESRCH\)\n$/);
     const long = await synthproc(["ctl", server.dir, `comm 1 ${"x".repeat(5000)}`]);

@@ -128,7 +128,8 @@ describe.skipIf(cannotMount("test/cli/mount"))("mount", () => {
   describe("what can't be mounted", () => {
     /** Mounts on `dir`, started by a shell in whose /dev there is next to nothing. */
     function withBareDev(start: string, dir: string): Promise<Outcome> {
-      const bare = "mount -t tmpfs -o mode=755 none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9";
+      const bare =
+        "mount -t tmpfs -o mode=755 none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9";
       const args = ["mount", "-s", "idle", "--log-level", "error", dir];
       return ended("unshare", ["-m", "sh", "-c", `${bare} && ${start}`, PROGRAM, ...args], { cwd: "/" });
     }

@@ -42,7 +42,7 @@ describe.skipIf(cannotMount("test/cli/run"))("run", () => {
       // A process sees its own directory, and nobody else sees it: this one the shell must read itself.
       "read -r comm </proc/$$/comm",
       'test "$comm" = bash',
-      '! cat /proc/$$/comm 2>/dev/null',
+      "! cat /proc/$$/comm 2>/dev/null",
       '[[ "$(readlink -f /proc/self/exe)" = */readlink ]]',
       'test "$(echo one | cat /dev/stdin)" = one',
       'test "$(cat <(echo two))" = two',

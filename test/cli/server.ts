@@ -26,9 +26,7 @@ export class CliServer {
     this.process = spawn(PROGRAM, command, { stdio: ["ignore", "pipe", "pipe"], ...options });
     this.process.stdout?.on("data", (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.process.stderr?.on("data", (chunk: Buffer) => (this.stderr += chunk.toString()));
-    this.ended = new Promise((resolve) =>
-      this.process.once("close", (status, signal) => resolve({ status, signal })),
-    );
+    this.ended = new Promise((resolve) => this.process.once("close", (status, signal) => resolve({ status, signal })));
   }
 
   /** Resolves when it is mounted. @throws Error if it isn't within a minute */

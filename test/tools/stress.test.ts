@@ -17,6 +17,8 @@ const SECONDS = Number(process.env["STRESS_SECONDS"] ?? "10");
 /** How much the server may grow after its warm-up: V8's heaps and the arena breathe. */
 const GROWTH = 1.25;
 const GROWTH_KB = 64 * 1024;
+/** Objects of one kind that may wait for a grace period when the mutators are paused. */
+const WAITING = 32;
 
 /** What is left out waits, is an image of memory, or may only be written. */
 const LOOPS = [
@@ -107,10 +109,13 @@ describe.skipIf(why !== "")(`stress, ${SECONDS} s`, () => {
     const warm = rss[Math.floor(rss.length / 3)]!;
     const last = rss.at(-1)!;
     const rounds = LOOPS.map((_, i) => text(`${i}.rc`).trim().split("\n").length);
-    console.log(`server RSS ${warm} kB warm, ${last} kB at the end; rounds ${rounds.join(" ")}`);
+    const series = rss.filter((_, i) => i % 10 === 0).map((kb) => (kb / 1024).toFixed(0));
+    console.log(`server RSS in MB, every 5 s: ${series.join(" ")}; rounds ${rounds.join(" ")}`);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(last).toBeLessThan(warm * GROWTH + GROWTH_KB);
-    expect(stats("last")["arena.used_bytes"]).toBeLessThan(stats("warm")["arena.used_bytes"]! * GROWTH + GROWTH_KB * 1024);
+    expect(stats("last")["arena.used_bytes"]).toBeLessThan(
+      stats("warm")["arena.used_bytes"]! * GROWTH + GROWTH_KB * 1024,
+    );
   });
 
   test("the table went on changing", () => {
@@ -120,8 +125,9 @@ describe.skipIf(why !== "")(`stress, ${SECONDS} s`, () => {
 
   test("standing still, every task and signal_struct belongs to a process that can be seen", () => {
     const still = stats("still");
-    // One more of each: the idle task, which is in no list. Nothing else is left once the grace periods have passed.
-    expect(still["slab.signal"]).toBe(still["processes"]! + 1);
-    expect(still["slab.task"]).toBe(still["tasks"]! + 1);
+    // One more of each: the idle task, which is in no list. What the last ticks have retired waits for a grace period,
+    // which a mutator that stands still doesn't end: a few objects, after tens of thousands of forks.
+    expect(still["slab.signal"]! - still["processes"]! - 1).toBeLessThan(WAITING);
+    expect(still["slab.task"]! - still["tasks"]! - 1).toBeLessThan(WAITING);
   });
 });

@@ -155,7 +155,9 @@ describe.skipIf(why !== "")("tools", () => {
     });
 
     test("top counts what ps lists", () => {
-      const totals = [...results.out("top").matchAll(/^(?:Tasks|Threads): +(\d+) total/gm)].map((match) => Number(match[1]));
+      const totals = [...results.out("top").matchAll(/^(?:Tasks|Threads): +(\d+) total/gm)].map((match) =>
+        Number(match[1]),
+      );
       expect(totals).toHaveLength(2);
       for (const total of totals) {
         const listed = results.lines("ps-ef").length - 1;
