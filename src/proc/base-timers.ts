@@ -6,8 +6,10 @@ import { SEQ_SKIP } from "./row.ts";
 import type { Text } from "./text.ts";
 
 function start(c: Context, cursor: SeqCursor): number {
-  cursor.entry = c.scratch.timersWalk.start(c.k, c.task, cursor.index);
-  return cursor.entry === 0 ? 0 : 1;
+  const first = c.scratch.timersWalk.start(c.k, c.task, cursor.index);
+  if (first <= 0) return first;
+  cursor.entry = first;
+  return 1;
 }
 
 function next(c: Context, cursor: SeqCursor): number {

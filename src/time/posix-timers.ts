@@ -11,7 +11,7 @@ import { LockClass } from "../sync/lockdep.ts";
 import { spinLock, spinUnlock } from "../sync/spinlock.ts";
 import { Cache } from "../kernel/caches.ts";
 import { countEvent, Event } from "../kernel/counters.ts";
-import { EINVAL } from "../kernel/errno.ts";
+import { EINVAL, ESRCH } from "../kernel/errno.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { LOCKED, Path } from "../kernel/knobs.ts";
 import { HOST, SIGHAND, SIGNAL, TASK, TIMER } from "../kernel/layout.ts";
@@ -125,13 +125,14 @@ export class TimersWalk {
   private siglock: Ptr = NULL;
 
   /**
-   * The timer at position `index` of the list, or NULL (timers_start). To be followed by {@link TimersWalk.stop}.
+   * The timer at position `index` of the list, or NULL; -ESRCH if locked and the task has been released (timers_start).
+   * To be followed by {@link TimersWalk.stop}.
    * @pre RCU, until stop
    */
   start(k: Kernel, task: Ptr, index: number): number {
     const locked = k.m.load(HOST.pathMode + Path.timers) === LOCKED;
     countEvent(k, Path.timers, locked ? Event.fellBack : Event.speculated);
-    if (locked) this.lock(k, k.m.load(task + TASK.sighand));
+    if (locked && !this.lockSighand(k, task)) return -ESRCH;
     return timersStart(k, task, index);
   }
 
@@ -147,9 +148,19 @@ export class TimersWalk {
     this.siglock = NULL;
   }
 
-  private lock(k: Kernel, sighand: Ptr): void {
-    this.siglock = sighand + SIGHAND.siglock;
-    spinLock(k.t, this.siglock, LockClass.sighand);
+  /** Locks the handlers that the task has when they are locked (lock_task_sighand); false if it has been released. */
+  private lockSighand(k: Kernel, task: Ptr): boolean {
+    for (;;) {
+      const sighand = k.m.load(task + TASK.sighand);
+      if (sighand === NULL) return false;
+      const siglock = sighand + SIGHAND.siglock;
+      spinLock(k.t, siglock, LockClass.sighand);
+      if (k.m.load(task + TASK.sighand) === sighand) {
+        this.siglock = siglock;
+        return true;
+      }
+      spinUnlock(k.t, siglock, LockClass.sighand);
+    }
   }
 }
 

@@ -1,16 +1,19 @@
 /** What lives how long: what readers may still look at, references from zero, slots of threads, a pid that changes hands. */
 import { describe, expect, test } from "vitest";
 import { Cache } from "../../src/kernel/caches.ts";
+import { ESRCH } from "../../src/kernel/errno.ts";
 import { exitGroup, reap } from "../../src/kernel/exit.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import { copyProcess } from "../../src/kernel/fork.ts";
 import { HOST, RLIMITS, SIGNAL, TASK } from "../../src/kernel/layout.ts";
 import { RLIMIT_NOFILE, rlimit, setRlimit } from "../../src/kernel/limits.ts";
 import { setIdentity } from "../../src/kernel/identity.ts";
+import { LOCKED, Path } from "../../src/kernel/knobs.ts";
 import { findTask } from "../../src/kernel/pid.ts";
 import { getTask, putTask } from "../../src/kernel/task.ts";
 import { carve } from "../../src/shm/slab.ts";
 import { rcuPoll, rcuStart } from "../../src/sync/rcu.ts";
+import { TimersWalk } from "../../src/time/posix-timers.ts";
 import { TEST_CONFIG, testKernel } from "../support/kernel.ts";
 import { cloneThread, fork, startInit } from "../support/processes.ts";
 import { inThreads } from "../support/threads.ts";
@@ -45,6 +48,11 @@ describe("a reference to a task", () => {
     expect(k.m.load(limits + RLIMITS.usage)).toBe(1);
     expect(rlimit(k, signal, RLIMIT_NOFILE, false)).toBe(77);
     expect(k.m.load(task + TASK.sighand)).toBe(0);
+    k.m.store(HOST.pathMode + Path.timers, LOCKED);
+    const timers = new TimersWalk();
+    expect(timers.start(k, task, 0)).toBe(-ESRCH);
+    timers.stop(k);
+    k.t.lockdep.assertIdle();
     putTask(k, task);
     settle(k);
     expect(k.slab.isAlive(cred, Cache.cred)).toBe(false);
