@@ -18,11 +18,11 @@ export async function stats(
   return EXIT.ok;
 }
 
-/** Lines `NAME VALUE` as an object; a value that is no number stays text. */
+/** Lines `NAME VALUE` as an object; a value that is no number stays text. Lines that begin with # are the legend. */
 export function parseStats(text: string): Record<string, number | string> {
   const result: Record<string, number | string> = {};
   for (const line of text.split("\n")) {
-    const match = /^(\S+?):?\s+(.*\S)\s*$/.exec(line);
+    const match = /^([^\s#]\S*?):?\s+(.*\S)\s*$/.exec(line);
     if (match !== null) {
       const value = match[2]!;
       result[match[1]!] = /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;

@@ -8,11 +8,11 @@ import { PATH_NAMES } from "./knobs.ts";
 
 /** What is counted for each path. */
 export const Event = {
-  /** A speculation, begun without a lock. */
+  /** A speculation, begun without a lock: a read of the file, or (maps and its kin) the lookup of one mapping. */
   speculated: 0,
   /** A speculation that a writer spoilt. */
   retried: 1,
-  /** A read that took the lock. */
+  /** A read that took the lock: its speculation was spoilt, a writer was at it, or the path is in its locked form. */
   fellBack: 2,
   /** A read that had to wait for the lock. */
   waited: 3,
@@ -29,6 +29,18 @@ export type EventId = (typeof Event)[keyof typeof Event];
 
 /** Names of the events, by id. */
 export const EVENT_NAMES = Object.keys(Event);
+
+/** What a count of each event says, for people who read the counters. */
+export const EVENT_MEANINGS: Readonly<Record<keyof typeof Event, string>> = {
+  speculated: "begun without a lock (a read; of maps, smaps and numa_maps: one mapping)",
+  retried: "speculations that a writer spoilt, and that were begun again",
+  fellBack: "reads that took the lock: a writer was at it, or the path is switched to locked",
+  waited: "times that a reader had to wait for the lock",
+  gapVerified: "gaps between two mappings looked up again, since the address space changed meanwhile",
+  mmapLockFallback: "mappings that were locked under mmap_lock, since a writer was at them",
+  rcuWalk: "path walks to a process in RCU mode",
+  refWalk: "path walks to a process with references: the path is switched to locked",
+};
 
 const EVENTS = 8;
 

@@ -59,7 +59,7 @@ export function mmapReadLockKillable(k: Kernel, mm: Ptr): number {
   return downReadKillable(k.t, mm + MM.mmapLock, LockClass.mmap);
 }
 
-/** As {@link mmapReadLockKillable}, counting for `path` whether it had to wait. */
+/** As {@link mmapReadLockKillable}, and counts for `path` whether it had to wait. */
 export function mmapReadLockCounted(k: Kernel, mm: Ptr, path: PathId): number {
   if (downReadTrylock(k.t, mm + MM.mmapLock, LockClass.mmap)) return WAIT_OK;
   countEvent(k, path, Event.waited);

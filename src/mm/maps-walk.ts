@@ -6,6 +6,7 @@
  * has grown since. A read that found a record but had no room for it starts again at the position before; that is why
  * both are kept.
  */
+import { countEvent, Event } from "../kernel/counters.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PathId } from "../kernel/knobs.ts";
 import { LOCKED, Path } from "../kernel/knobs.ts";
@@ -37,7 +38,7 @@ export class MapsWalk {
   private lockedVma: Ptr = NULL;
 
   /**
-   * Pins the mm and finds the record at a position. Call {@link stop} in any case.
+   * Pins the mm and finds the record at a position (m_start). Call {@link stop} in any case.
    * @param mm NULL or an mm without users: the walk is at its end
    * @param path which of the files it is for: its knob selects the form, its counters count
    * @param position 0 at first, then `position` and `lastPosition` as they were at the last stop
@@ -62,14 +63,14 @@ export class MapsWalk {
     return this.proceed(k);
   }
 
-  /** Goes on to the next record; same results as {@link start}. */
+  /** Goes on to the next record (m_next); same results as {@link start}. */
   next(k: Kernel): number {
     if (this.position !== MAPS_GATE) return this.proceed(k);
     this.position = MAPS_END;
     return 0;
   }
 
-  /** Unlocks what start and next have locked, and unpins the mm. */
+  /** Unlocks what start and next have locked, and unpins the mm (m_stop, unlock_vma_range). */
   stop(k: Kernel): void {
     const { mm } = this;
     if (mm === NULL) return;
@@ -88,14 +89,19 @@ export class MapsWalk {
     return lockNextVma(k, this.mm, this.iter, address, this.path);
   }
 
+  /** lock_vma_range. */
   private lockRange(k: Kernel, mm: Ptr): number {
     this.mmapLocked = k.m.load(HOST.pathMode + this.path) === LOCKED;
     this.lockedVma = NULL;
-    if (this.mmapLocked) return mmapReadLockCounted(k, mm, this.path);
-    rcuReadLock(k.t);
-    return WAIT_OK;
+    if (!this.mmapLocked) {
+      rcuReadLock(k.t);
+      return WAIT_OK;
+    }
+    countEvent(k, this.path, Event.fellBack);
+    return mmapReadLockCounted(k, mm, this.path);
   }
 
+  /** proc_get_vma. */
   private proceed(k: Kernel): number {
     // Set first: if the lookup fails, a new start must not go back behind the record before it.
     this.lastPosition = this.position;
@@ -107,6 +113,7 @@ export class MapsWalk {
     return 1;
   }
 
+  /** get_next_vma. */
   private nextVma(k: Kernel): number {
     if (this.mmapLocked) return vmaNext(k, this.mm, this.iter);
     this.unlockVma(k);

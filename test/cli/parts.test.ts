@@ -83,7 +83,7 @@ describe("failures", () => {
 });
 
 test("stats become an object", () => {
-  expect(parseStats("maps.fast 12\nmaps.retry: 0\nmode lockfree\n\n")).toEqual({
+  expect(parseStats("# maps.fast 7: a legend\nmaps.fast 12\nmaps.retry: 0\nmode lockfree\n\n")).toEqual({
     "maps.fast": 12,
     "maps.retry": 0,
     mode: "lockfree",
