@@ -40,13 +40,19 @@ function run(data: MutatorThreadData): number {
   const { realtime, ticks } = data;
   const clock = (): number => performance.now();
   const tickNs = data.scenario.tickMs * 1e6;
-  const done =
-    data.place.index === 0
-      ? runClock(kernel, mutator, { clock, tickNs, realtime, ticks })
-      : runFollower(kernel, mutator, { ticks });
-  mutator.end();
-  kernel.detach();
-  return done;
+  try {
+    const done =
+      data.place.index === 0
+        ? runClock(kernel, mutator, { clock, tickNs, realtime, ticks })
+        : runFollower(kernel, mutator, { ticks });
+    mutator.end();
+    kernel.detach();
+    return done;
+  } catch (error) {
+    // What it left half done stays so, but the others' memory must not wait for this thread.
+    kernel.abandon();
+    throw error;
+  }
 }
 
 post({ kind: "end", ticks: run(workerData as MutatorThreadData) });

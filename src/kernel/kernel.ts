@@ -119,6 +119,11 @@ export class Kernel {
     this.m.and(HOST.threads + (slot >>> 5), ~(1 << (slot & 31)));
   }
 
+  /** The thread dies of an error, wherever it is: others need no longer wait for it to let go of what it saw. */
+  abandon(): void {
+    this.m.store(this.t.rcuWord, 0);
+  }
+
   /** The thread starts to work on the simulation (RCU online). */
   busy(): void {
     rcuOnline(this.t, HOST.rcu);

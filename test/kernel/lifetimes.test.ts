@@ -117,6 +117,17 @@ describe("a thread of the simulator", () => {
     expect(k.slab.live(Cache.mm)).toBe(1);
   });
 
+  test("that dies in the midst of its work holds no grace period back", () => {
+    const k = testKernel();
+    const other = Kernel.attach(k.m.buffer, TEST_CONFIG, { debug: true });
+    other.busy();
+    const number = rcuStart(k.m, HOST.rcu);
+    k.quiescent();
+    expect(rcuPoll(k.m, HOST.rcu, number)).toBe(false);
+    other.abandon();
+    expect(rcuPoll(k.m, HOST.rcu, number)).toBe(true);
+  });
+
   test("finds no slot if 64 are there", () => {
     const k = testKernel();
     const others: Kernel[] = [];
