@@ -3,7 +3,8 @@
  *
  * Exec and seccomp's TSYNC hold exec_update_lock for write, and keep exec_update_seq odd for all that time. A reader that
  * sees the same even count before and after has seen one moment; else it takes the lock for read and looks once more.
- * (Series "exec_update_seq" of May 2026: exec_update_read_begin_or_lock and its companions.)
+ * (Series "exec_update_seq", Christian Brauner, May 2026. The series' sequence count has 32 bits, this one 64: a reader
+ * that sleeps could see 32 bits come round.)
  */
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
@@ -26,7 +27,7 @@ export function isExecUpdateError(token: number): boolean {
 }
 
 /**
- * Starts a read section.
+ * Starts a read section (exec_update_read_begin_or_killable): speculates, or takes the lock.
  * @param lock true to take the lock at once: the second try, or the path in its previous form
  * @returns a token: the sequence seen (no lock held), or EXEC_UPDATE_LOCKED; or an error, see {@link isExecUpdateError}
  */
@@ -50,7 +51,10 @@ function lockForRead(k: Kernel, path: PathId, signal: Ptr): number {
   return error === 0 ? EXEC_UPDATE_LOCKED : error;
 }
 
-/** True if a writer spoilt the section: drop what was read, begin again with `lock`. The section is over then. */
+/**
+ * exec_update_read_needs_retry: true if a writer spoilt the section: drop what was read, begin again with `lock`. The section is
+ * over then.
+ */
 export function execUpdateReadNeedsRetry(k: Kernel, path: PathId, signal: Ptr, token: number): boolean {
   if (token === EXEC_UPDATE_LOCKED) return false;
   if (!seqcountRetry(k.m, signal + SIGNAL.execUpdateSeq, token)) return false;
@@ -58,7 +62,7 @@ export function execUpdateReadNeedsRetry(k: Kernel, path: PathId, signal: Ptr, t
   return true;
 }
 
-/** Ends a read section that needs no retry. */
+/** Ends a read section that needs no retry (exec_update_read_done). */
 export function execUpdateReadDone(k: Kernel, signal: Ptr, token: number): void {
   if (token === EXEC_UPDATE_LOCKED) upRead(k.t, signal + SIGNAL.execUpdateLock, LockClass.execUpdate);
 }

@@ -1,6 +1,7 @@
 /**
- * The small files that exec_update_lock guarded: stack, syscall, personality (lock_trace, fs/proc/base.c). Each takes its
- * snapshot between two looks at the sequence count, and is emitted only if both agree.
+ * The small files that exec_update_lock guarded: stack, syscall, personality (lock_trace, fs/proc/base.c; 7/8 of the
+ * series in exec-update.ts). Each takes its snapshot between two looks at the sequence count, and is emitted only if both
+ * agree.
  */
 import type { Ptr } from "../sync/atomics.ts";
 import { EPERM, ESRCH } from "./errno.ts";

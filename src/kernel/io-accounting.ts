@@ -1,4 +1,7 @@
-/** I/O accounting: the counters of /proc/<pid>/io, and the lock-free read of them (do_io_accounting, fs/proc/base.c). */
+/**
+ * I/O accounting: the counters of /proc/<pid>/io, and the lock-free read of them (do_io_accounting, fs/proc/base.c, with
+ * "proc: take a lock-free exec_update_seq fast path in do_io_accounting()", 8/8 of the series in exec-update.ts).
+ */
 import type { Memory, Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { rcuReadLock, rcuReadUnlock } from "../sync/rcu.ts";
@@ -71,7 +74,7 @@ function readGuardedIo(k: Kernel, task: Ptr, signal: Ptr, whole: boolean, subjec
   }
 }
 
-/** First without the lock; a second time with it, if counters changed meanwhile. @pre RCU */
+/** First without stats_lock; a second time with it, if counters changed meanwhile. @pre RCU */
 function sampleIo(k: Kernel, task: Ptr, signal: Ptr, whole: boolean, out: IoSnapshot): void {
   const statsLock = signal + SIGNAL.statsLock;
   const sequence = readSeqbegin(k.m, statsLock);

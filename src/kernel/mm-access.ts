@@ -1,4 +1,7 @@
-/** Getting at a task's address space, with or without an access check (get_task_mm, mm_access: kernel/fork.c). */
+/**
+ * Getting at a task's address space, with or without an access check (get_task_mm, mm_access: kernel/fork.c; 3/8 of the
+ * series in exec-update.ts).
+ */
 import type { Ptr } from "../sync/atomics.ts";
 import { mmgetNotZero, mmput } from "../mm/mm.ts";
 import { EACCES, ESRCH } from "./errno.ts";

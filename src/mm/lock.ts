@@ -1,6 +1,6 @@
 /**
  * The locks of an address space: mmap_lock with its sequence count, and the lock of each VMA (mm/mmap_lock.c,
- * include/linux/mmap_lock.h, with "fs/proc/task_mmu: read proc/pid/maps under per-vma lock").
+ * include/linux/mmap_lock.h, with "fs/proc/task_mmu: read proc/pid/maps under per-vma lock", v6 7/8, July 2025).
  *
  * A VMA's reference count is its lock. 0: detached, nobody can lock it. 1: attached. Each reader adds 1. A writer who
  * waits for the readers adds VMA_LOCK_OFFSET, which keeps further readers out. Once they have gone, the writer marks the

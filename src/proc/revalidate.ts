@@ -1,5 +1,6 @@
 /**
- * The path walk into a process directory (fs/proc/base.c: pid_revalidate).
+ * The path walk into a process directory (fs/proc/base.c: pid_revalidate; "proc: Allow pid_revalidate() during LOOKUP_RCU", v6,
+ * October 2021).
  *
  * As patched, the walk stays in RCU mode: the task is found by its pid under RCU, and no memory that others share is
  * written. Before, revalidation answered -ECHILD in RCU mode, so that every walk took a reference on the dentry of /proc
@@ -37,11 +38,13 @@ export function taskOf(k: Kernel, tid: number, generation: number, mask: number)
   return task;
 }
 
+/** pid_revalidate with LOOKUP_RCU. */
 function rcuWalk(k: Kernel, tid: number, generation: number, mask: number): Ptr {
   countEvent(k, Path.revalidate, Event.rcuWalk);
   return taskOf(k, tid, generation, mask);
 }
 
+/** pid_revalidate after unlazy_child: lockref_get_not_dead on /proc, get_task_struct, and both dropped again. */
 function refWalk(k: Kernel, tid: number, generation: number, mask: number): Ptr {
   countEvent(k, Path.revalidate, Event.refWalk);
   if (!lockrefGetNotDead(k.t, HOST.rootDentry)) return NULL;
