@@ -19,7 +19,7 @@ import { Cache, FIRST_BYTES_CACHE } from "./caches.ts";
 import type { Program } from "./config.ts";
 import { commitCreds, prepareCreds, setCapabilities } from "./cred.ts";
 import { execUpdateWriteBegin, execUpdateWriteEnd } from "./exec-update.ts";
-import { killOtherThreads, noteMaxrss, putSighand, releaseTask } from "./exit.ts";
+import { killOtherThreads, putSighand, releaseTask } from "./exit.ts";
 import { closeOnExec, dupFiles, putFiles, reserveDupFiles } from "./files.ts";
 import { PF_FORKNOEXEC, PF_RANDOMIZE, SUID_DUMP_DISABLE, SUID_DUMP_USER } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
@@ -108,13 +108,9 @@ export function execFinish(k: Kernel, exec: ExecInFlight): void {
   resetHandlers(k, task);
   m.and(task + TASK.flags, ~PF_FORKNOEXEC);
   m.or(task + TASK.flags, PF_RANDOMIZE);
-  m.store64(task + TASK.robustList, 0);
   installCredentials(k, task, exec);
   execUpdateWriteEnd(k, signal);
-  if (exec.oldMm !== 0) {
-    noteMaxrss(k, signal, exec.oldMm);
-    mmput(k, exec.oldMm);
-  }
+  if (exec.oldMm !== 0) mmput(k, exec.oldMm);
   upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
 }
 

@@ -1,4 +1,7 @@
-/** The end of tasks: exit, exit_group, release and reaping (kernel/exit.c). */
+/**
+ * The end of tasks: exit, exit_group, release and reaping (kernel/exit.c). Exit codes are as wait(2) has them:
+ * status << 8, or the signal's number.
+ */
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { refcountDecAndTest } from "../sync/refcount.ts";
@@ -12,7 +15,7 @@ import { EXIT_ZOMBIE, PF_EXITING, SIGCHLD, SIGNAL_GROUP_EXIT } from "./flags.ts"
 import { putFs } from "./fs-struct.ts";
 import { foldIo } from "./io-accounting.ts";
 import type { Kernel } from "./kernel.ts";
-import { HOST, MM, PAGE_SIZE, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
+import { HOST, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
 import { freePid } from "./pid.ts";
 import {
   firstThread,
@@ -28,8 +31,6 @@ import {
 } from "./task.ts";
 import { Wait } from "./wait-kinds.ts";
 
-/** Exit codes are as wait(2) has them: status << 8, or the signal's number. */
-
 /**
  * Ends one thread (do_exit). A thread other than the leader is released at once; a leader stays as a zombie until its
  * parent reaps it, and until its other threads are gone.
@@ -41,7 +42,7 @@ export function exitThread(k: Kernel, task: Ptr, code: number): void {
   const signal = m.load(task + TASK.signal);
   m.or(task + TASK.flags, PF_EXITING);
   m.store(task + TASK.exitCode, code);
-  dropResources(k, task, signal);
+  dropResources(k, task);
   const groupDead = m.add(signal + SIGNAL.live, -1) === 1;
   if (groupDead) exitTimers(k, signal, m.load(task + TASK.sighand));
   notifyExit(k, task, signal, groupDead);
@@ -92,13 +93,10 @@ function isReapable(k: Kernel, leader: Ptr, signal: Ptr): boolean {
   );
 }
 
-function dropResources(k: Kernel, task: Ptr, signal: Ptr): void {
+function dropResources(k: Kernel, task: Ptr): void {
   const { m } = k;
   const mm = m.exchange(task + TASK.mm, 0);
-  if (mm !== 0) {
-    noteMaxrss(k, signal, mm);
-    mmput(k, mm);
-  }
+  if (mm !== 0) mmput(k, mm);
   const files = m.exchange(task + TASK.files, 0);
   if (files !== 0) putFiles(k, files);
   const fs = m.exchange(task + TASK.fs, 0);
@@ -191,8 +189,6 @@ function foldIntoGroup(k: Kernel, signal: Ptr, task: Ptr): void {
   m.add64(signal + SIGNAL.stime, m.load64(task + TASK.stime));
   m.add(signal + SIGNAL.minFlt, m.load(task + TASK.minFlt));
   m.add(signal + SIGNAL.majFlt, m.load(task + TASK.majFlt));
-  m.add(signal + SIGNAL.nvcsw, m.load(task + TASK.nvcsw));
-  m.add(signal + SIGNAL.nivcsw, m.load(task + TASK.nivcsw));
   foldIo(m, signal, task);
   unlinkThread(k, signal, task);
   writeSequnlock(k.t, signal + SIGNAL.statsLock, LockClass.stats);
@@ -211,14 +207,6 @@ function addChildTimes(k: Kernel, parent: Ptr, leader: Ptr, signal: Ptr): void {
   m.add(parent + SIGNAL.cminFlt, faults(TASK.minFlt, SIGNAL.minFlt, SIGNAL.cminFlt));
   m.add(parent + SIGNAL.cmajFlt, faults(TASK.majFlt, SIGNAL.majFlt, SIGNAL.cmajFlt));
   writeSequnlock(k.t, parent + SIGNAL.statsLock, LockClass.stats);
-}
-
-/** Keeps the largest resident set of a process across its address spaces (setmax_mm_hiwater_rss). */
-export function noteMaxrss(k: Kernel, signal: Ptr, mm: Ptr): void {
-  const { m } = k;
-  const now = m.load(mm + MM.rssAnon) + m.load(mm + MM.rssFile) + m.load(mm + MM.rssShmem);
-  const kilobytes = Math.max(now, m.load(mm + MM.hiwaterRss)) * (PAGE_SIZE / 1024);
-  if (kilobytes > m.load(signal + SIGNAL.maxrss)) m.store(signal + SIGNAL.maxrss, kilobytes);
 }
 
 /** Drops a reference to the signal handlers. */

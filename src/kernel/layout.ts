@@ -4,7 +4,7 @@
  * Who may write a field is said where it isn't the owner of the object: `[tasklist]` under tasklist_lock,
  * `[siglock]` under sighand->siglock, `[mmap]` under mmap_lock held for write, `[atomic]` by anybody, atomically.
  */
-import { RCU_WORDS } from "../sync/rcu.ts";
+import { RCU_THREADS, RCU_WORDS } from "../sync/rcu.ts";
 import { RWSEM_WORDS } from "../sync/rwsem.ts";
 import { SEQCOUNT_WORDS } from "../sync/seqcount.ts";
 import { SEQLOCK_WORDS } from "../sync/seqlock.ts";
@@ -28,6 +28,8 @@ export const MAX_TTYS = 256;
 export const MAX_SYSCTLS = 2048;
 /** Buckets of HOST.openNodes and HOST.toldStale: a power of two. */
 export const OPEN_NODE_BUCKETS = 4096;
+/** Words of a cache line: what all threads write has one of its own. */
+const LINE = 16;
 /** Words of each thread's block of counters; see counters.ts. */
 export const COUNTER_WORDS = 128;
 /** Mutators that one simulation can have. */
@@ -103,13 +105,11 @@ export const TASK = struct({
   timerSlack: QUAD,
   loginuid: WORD,
   sessionid: WORD,
-  robustList: QUAD,
   /** Pending (private) and blocked signals. [siglock] */
   pending: QUAD,
   blocked: QUAD,
   noNewPrivs: WORD,
   seccomp: WORD,
-  ptracer: WORD,
   /** Bit mask of the first 64 CPUs. */
   cpusAllowed: QUAD,
   /** Index into the table of cgroup paths. */
@@ -166,8 +166,6 @@ export const SIGNAL = struct({
   majFlt: WORD,
   cminFlt: WORD,
   cmajFlt: WORD,
-  nvcsw: WORD,
-  nivcsw: WORD,
   /** First k_itimer of an RCU hlist. [siglock] */
   posixTimers: WORD,
   nextPosixTimerId: WORD,
@@ -178,8 +176,6 @@ export const SIGNAL = struct({
   oomScoreAdjMin: WORD,
   autogroup: WORD,
   autogroupNice: WORD,
-  /** Largest resident set of dead and replaced address spaces, in kB. */
-  maxrss: WORD,
 });
 
 /** struct sighand_struct */
@@ -220,7 +216,6 @@ export const CRED = struct({
   capAmbient: QUAD,
   /** Supplementary groups: a BYTES object of 32-bit gids, or NULL. */
   groups: WORD,
-  userNs: WORD,
   /** Signals that are queued for the user elsewhere, as captured (SigQ). */
   sigQueued: WORD,
 });
@@ -435,8 +430,8 @@ export const NSPROXY = struct({
 /** Something that exists only to be compared by kcmp: an io_context, a sysvsem undo list. */
 export const TOKEN = struct({ count: WORD });
 
-/** A terminal: device number, foreground process group, session. */
-export const TTY = record({ nr: WORD, foreground: WORD, session: WORD });
+/** A terminal: device number, foreground process group. */
+export const TTY = record({ nr: WORD, foreground: WORD });
 
 /** A task that was reaped: its process id and its own; equal for a whole process. */
 export const REAPED = record({ sequence: WORD, tgid: WORD, pid: WORD });
@@ -467,7 +462,7 @@ export const HOST = record({
   /** Slots of threads that are taken, a bit each. [atomic] */
   threads: 2,
   /** Raised when a lock becomes free while requests are parked. [atomic] */
-  parkWord: 16,
+  parkWord: LINE,
   /** Objects to be freed after a grace period, linked by their second word. [atomic] */
   rcuPending: WORD,
   rcuReclaimLock: SPINLOCK_WORDS,
@@ -547,16 +542,16 @@ export const HOST = record({
   hidepid: WORD,
   hidepidGid: WORD,
   /** lockref of the dentry of /proc itself. */
-  rootDentry: 16,
+  rootDentry: LINE,
   /** CPU time by CPU and state: clock ticks, and nanoseconds that don't make a tick yet; see cpu-time.ts. */
   cpuTime: MAX_CPUS * CPU_STATES * QUAD,
   ttys: MAX_TTYS * TTY.words,
   /** What each thread has allocated less what it has freed, by cache. */
-  slabLive: 64 * MAX_CACHES,
+  slabLive: RCU_THREADS * MAX_CACHES,
   caches: MAX_CACHES * SLAB_CACHE.words,
   /** Counters by thread; see counters.ts. */
-  counters: 64 * COUNTER_WORDS,
-  /** PATH objects of the configuration, by index; see registry.ts. */
+  counters: RCU_THREADS * COUNTER_WORDS,
+  /** PATH objects of the configuration, by index; see path.ts. */
   paths: WORD,
   pathCount: WORD,
   /** What has been written to each sysctl: BYTES, or NULL for its initial value. RCU-protected; see proc/sys. */

@@ -7,14 +7,11 @@ export const OPEN_FILE = struct({
   lock: MUTEX_WORDS,
   nodeHi: WORD,
   nodeLo: WORD,
-  /** open(2) flags, and who opened it. */
+  /** O_* of open(2). */
   flags: WORD,
-  uid: WORD,
-  gid: WORD,
-  pid: WORD,
   /**
    * seq_file: index is a position of the iterator's own (an address, a pid, a count), as in the kernel. Directories of
-   * threads: index is the offset at which the listing stopped, lastPos the thread that comes there.
+   * threads: index is the offset at which the listing stopped.
    */
   index: QUAD,
   /** seq_file: the file offset that index, from and count belong to. */
@@ -26,12 +23,12 @@ export const OPEN_FILE = struct({
   bufferSize: WORD,
   /** BYTES with what has been formatted but not read, or NULL. */
   buffer: WORD,
-  /** proc_maps_private: last position; the mm is pinned by mmCount. */
-  lastPos: QUAD,
+  /** Directories of threads: the thread that comes at `index`. */
+  nextTid: WORD,
+  /** The address space that was opened, pinned by mmCount, or NULL (proc_maps_private, mem_open). */
   mm: WORD,
   /** Result of a transaction file, an error text, or another BYTES object of the row's own; or NULL. */
   data: WORD,
-  extra: 4,
 });
 
 /** Words of an OPEN_FILE. */

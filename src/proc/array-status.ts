@@ -51,7 +51,7 @@ function gatherIds(k: Kernel, task: Ptr, signal: Ptr, out: StatusSnapshot): void
   // Once it has been released (pid_alive), its parent may be gone, too.
   const released = m.load(task + TASK.sighand) === 0;
   out.ppid = released || parent === 0 ? 0 : m.load(parent + SIGNAL.tgid);
-  out.tracer = m.load(task + TASK.ptracer);
+  out.tracer = 0;
   out.fdSize = fdTableSize(k, task);
   out.pgrp = m.load(signal + SIGNAL.pgrp);
   out.session = m.load(signal + SIGNAL.session);

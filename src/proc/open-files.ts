@@ -16,9 +16,6 @@ export function openFileNew(c: RequestContext, hi: number, lo: number, flags: nu
   m.plainStore(file + OPEN_FILE.nodeHi, hi | 0);
   m.plainStore(file + OPEN_FILE.nodeLo, lo | 0);
   m.plainStore(file + OPEN_FILE.flags, flags);
-  m.plainStore(file + OPEN_FILE.uid, c.subject.uid | 0);
-  m.plainStore(file + OPEN_FILE.gid, c.subject.gid | 0);
-  m.plainStore(file + OPEN_FILE.pid, c.subject.tid());
   m.add(bucketOf(hi, lo), 1);
   return file;
 }

@@ -72,7 +72,7 @@ function iterate(c: RequestContext, offset: number, plus: Attr | null, sink: Dir
 function firstFrom(c: RequestContext, offset: number): Ptr {
   const { m } = c.k;
   if (offset > FIRST && c.file !== NULL && m.load64(c.file + OPEN_FILE.index) === offset) {
-    const thread = findTask(c.k, m.load64(c.file + OPEN_FILE.lastPos));
+    const thread = findTask(c.k, m.load(c.file + OPEN_FILE.nextTid));
     if (thread !== NULL && sameGroup(c, thread)) return thread;
   }
   if (offset - FIRST >= m.load(m.load(c.task + TASK.signal) + SIGNAL.nrThreads)) return NULL;
@@ -84,5 +84,5 @@ function firstFrom(c: RequestContext, offset: number): Ptr {
 function remember(c: RequestContext, offset: number, tid: number): void {
   if (c.file === NULL) return;
   c.k.m.store64(c.file + OPEN_FILE.index, offset);
-  c.k.m.store64(c.file + OPEN_FILE.lastPos, tid);
+  c.k.m.store(c.file + OPEN_FILE.nextTid, tid);
 }

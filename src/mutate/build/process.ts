@@ -55,7 +55,7 @@ import { SharedIdentity } from "./shared-identity.ts";
 import { SharedPaths } from "./shared-paths.ts";
 import { SocketPlan } from "./sockets.ts";
 import { fillTemplate, isTemplate } from "./templates.ts";
-import { setForeground, setSession, terminalOf } from "./terminals.ts";
+import { setForeground, terminalOf } from "./terminals.ts";
 import { createTimers } from "./timers.ts";
 import { groupWaitKind, waitKindId } from "./wait-kinds.ts";
 
@@ -185,9 +185,9 @@ export class ProcessMaker {
       ...(options.owner === undefined ? {} : { owner: options.owner }),
     });
     if (pid > 0) return pid;
-    throw new BuildError(
-      `process ${member} of "${group.name}" can't be started (error ${-pid}, pid ${fixed ?? "any"})`,
-    );
+    const why =
+      -pid === EEXIST ? `the pid ${fixed ?? ""} is taken by a process that was started before` : `error ${-pid}`;
+    throw new BuildError(`process ${member} of "${group.name}" can't be started: ${why}`);
   }
 
   private dress(task: Ptr, group: Group, member: number, pid: number, random: Random): void {
@@ -240,7 +240,6 @@ export class ProcessMaker {
     const terminal = terminalOf(k, group.tty);
     const pgrp = m.load(signal + SIGNAL.pgrp);
     m.store(signal + SIGNAL.tty, terminal);
-    if (group.sessionLeader) setSession(k, terminal, m.load(signal + SIGNAL.session));
     const foreground = group.exact === null ? pgrp : (group.exact.stat["tpgid"] ?? pgrp);
     if (group.exact !== null || group.sessionLeader || group.groupLeader) setForeground(k, terminal, foreground);
   }

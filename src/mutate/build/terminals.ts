@@ -5,7 +5,7 @@ import type { Ptr } from "../../sync/atomics.ts";
 import type { Tty } from "../scenario-types.ts";
 
 /** dev_t as stat shows it (new_encode_dev). */
-export function encodeDevice(major: number, minor: number): number {
+function encodeDevice(major: number, minor: number): number {
   return (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
 }
 
@@ -30,11 +30,6 @@ export function terminalOf(k: Kernel, tty: Tty): number {
 /** Makes a process group the foreground one of a terminal (tcsetpgrp). */
 export function setForeground(k: Kernel, terminal: number, pgrp: number): void {
   k.m.store(entry(terminal) + TTY.foreground, pgrp);
-}
-
-/** Makes a terminal the controlling one of a session (TIOCSCTTY). */
-export function setSession(k: Kernel, terminal: number, session: number): void {
-  k.m.store(entry(terminal) + TTY.session, session);
 }
 
 function entry(terminal: number): Ptr {

@@ -1,6 +1,6 @@
 /** The loop of a mutator thread: ticks in real time, at the speed that the knobs say, until it is told to stop. */
 import type { Kernel } from "../../kernel/kernel.ts";
-import { HOST } from "../../kernel/layout.ts";
+import { HOST, MAX_MUTATORS } from "../../kernel/layout.ts";
 import type { Mutator } from "./mutator.ts";
 
 export interface PaceOptions {
@@ -36,7 +36,7 @@ export function stopMutators(k: Kernel): void {
 /** Operations that all mutators together have carried out; wraps around at 2^32. */
 export function mutatorOperations(k: Kernel): number {
   let sum = 0;
-  for (let i = 0; i < 64; i++) sum += k.m.loadU32(HOST.mutatorOperations + i);
+  for (let i = 0; i < MAX_MUTATORS; i++) sum += k.m.loadU32(HOST.mutatorOperations + i);
   return sum;
 }
 
