@@ -7,7 +7,7 @@ import type { Scenario } from "../src/mutate/scenario-types.ts";
 import type { HostView } from "../src/proc/host-view.ts";
 import { ProcFs } from "../src/proc/procfs.ts";
 import { tablesOf } from "../src/proc/tables.ts";
-import { FaultyFileSystem } from "../src/proc/faulty-fs.ts";
+import { FaultyFileSystem } from "../src/proc/fs/faulty-fs.ts";
 import type { CallerFacts, FileSystem } from "../src/proc/vfs.ts";
 import { packageVersion } from "./version.ts";
 import type { FileSystemContext } from "./worker.ts";

@@ -11,7 +11,7 @@
  * what was lost heals by itself.
  */
 import { Buffer } from "node:buffer";
-import type { EntryNotifier } from "../src/proc/notify.ts";
+import type { EntryNotifier } from "../src/proc/fs/notify.ts";
 import * as abi from "./abi.ts";
 import { SharedWords, allocateShared } from "./shared.ts";
 

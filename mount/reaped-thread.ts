@@ -5,7 +5,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { drainReaped, waitReaped } from "../src/kernel/exit-events.ts";
 import { mutatorsStopped } from "../src/mutate/run/pace.ts";
-import type { EntryNotifier } from "../src/proc/notify.ts";
+import type { EntryNotifier } from "../src/proc/fs/notify.ts";
 import type { FileSystemData } from "./file-system.ts";
 import { createProcFs } from "./file-system.ts";
 import { INVALIDATE, NotifyRing } from "./notify.ts";

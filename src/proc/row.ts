@@ -9,9 +9,9 @@
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Subject } from "../kernel/subject.ts";
 import type { Ptr } from "../sync/atomics.ts";
-import type { RequestContext } from "./context.ts";
+import type { RequestContext } from "./fs/context.ts";
 import type { HostView } from "./host-view.ts";
-import type { Scratch } from "./snapshots.ts";
+import type { Scratch } from "./task/snapshots.ts";
 import type { Text } from "./text.ts";
 import type { Attr, DirSink } from "./vfs.ts";
 

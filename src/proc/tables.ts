@@ -4,9 +4,9 @@
  */
 import { EINVAL } from "../kernel/errno.ts";
 import { isZombie } from "../kernel/task.ts";
-import { childrenSeq } from "./array-children.ts";
-import { showStat, showStatm } from "./array-stat.ts";
-import { showStatus } from "./array-status.ts";
+import { childrenSeq } from "./task/array-children.ts";
+import { showStat, showStatm } from "./task/array-stat.ts";
+import { showStatus } from "./task/array-status.ts";
 import {
   showAttr,
   showCgroup,
@@ -20,7 +20,7 @@ import {
   writeAttr,
   writeComm,
   writeLoginuid,
-} from "./base-identity.ts";
+} from "./task/base-identity.ts";
 import {
   openMaps,
   openMmAttach,
@@ -35,8 +35,8 @@ import {
   writeClearRefs,
   writeCoredumpFilter,
   writeMem,
-} from "./base-mem.ts";
-import { mountinfoSeq, mountsSeq, mountstatsSeq, openMounts } from "./base-mounts.ts";
+} from "./task/base-mem.ts";
+import { mountinfoSeq, mountsSeq, mountstatsSeq, openMounts } from "./task/base-mounts.ts";
 import {
   openSetgroups,
   showArchStatus,
@@ -49,8 +49,8 @@ import {
   writeIdMap,
   writeSetgroups,
   writeTimensOffsets,
-} from "./base-namespaces.ts";
-import { showOomAdj, showOomScore, showOomScoreAdj, writeOomAdj, writeOomScoreAdj } from "./base-oom.ts";
+} from "./task/base-namespaces.ts";
+import { showOomAdj, showOomScore, showOomScoreAdj, writeOomAdj, writeOomScoreAdj } from "./task/base-oom.ts";
 import {
   showAutogroup,
   showSched,
@@ -59,22 +59,22 @@ import {
   writeAutogroup,
   writeSched,
   writeTimerslack,
-} from "./base-sched.ts";
-import { timersSeq } from "./base-timers.ts";
-import { openTimers, showIo, showPersonality, showStack, showSyscall, showWchan } from "./base-trace.ts";
-import type { Tables } from "./entries.ts";
-import { FDINFO_DIRECTORY, FD_DIRECTORY, fdinfoPermission } from "./fd.ts";
+} from "./task/base-sched.ts";
+import { timersSeq } from "./task/base-timers.ts";
+import { openTimers, showIo, showPersonality, showStack, showSyscall, showWchan } from "./task/base-trace.ts";
+import type { Tables } from "./fs/entries.ts";
+import { FDINFO_DIRECTORY, FD_DIRECTORY, fdinfoPermission } from "./task/fd.ts";
 import type { HostView } from "./host-view.ts";
-import { MAP_FILES_DIRECTORY } from "./map-files.ts";
-import { NS_ROW } from "./ns.ts";
-import { pidPermission } from "./permission.ts";
-import { netRows } from "./root/net-rows.ts";
+import { MAP_FILES_DIRECTORY } from "./task/map-files.ts";
+import { NS_ROW } from "./task/ns.ts";
+import { pidPermission } from "./fs/permission.ts";
+import { netRows } from "./net/rows.ts";
 import { rootRows } from "./root/rows.ts";
 import type { Context, DirRow, OneRow, Row, SeqOperations, SmallRow } from "./row.ts";
-import { MOUNTS_ROW, NET_LINK_ROW } from "./self.ts";
-import { readPagemap } from "./task-mmu-pagemap.ts";
-import { mapsSeq, numaMapsSeq, showSmapsRollup, smapsSeq } from "./task-mmu.ts";
-import { TASK_DIRECTORY } from "./task-dir.ts";
+import { MOUNTS_ROW, NET_LINK_ROW } from "./fs/self.ts";
+import { readPagemap } from "./task/task-mmu-pagemap.ts";
+import { mapsSeq, numaMapsSeq, showSmapsRollup, smapsSeq } from "./task/task-mmu.ts";
+import { TASK_DIRECTORY } from "./task/task-dir.ts";
 
 type Show = OneRow["show"];
 type Write = NonNullable<Row["write"]>;

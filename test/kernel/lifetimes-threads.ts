@@ -4,7 +4,7 @@ import { CLONE_PTHREAD } from "../../src/kernel/flags.ts";
 import { copyProcess } from "../../src/kernel/fork.ts";
 import { TASK } from "../../src/kernel/layout.ts";
 import { findTask, findTaskOf } from "../../src/kernel/pid.ts";
-import { taskOf } from "../../src/proc/revalidate.ts";
+import { taskOf } from "../../src/proc/fs/revalidate.ts";
 import { sleepOn } from "../../src/sync/waitqueue.ts";
 import { joinKernel } from "../support/kernel.ts";
 import { execSpec } from "../support/processes.ts";

@@ -1,7 +1,7 @@
 /** A file system over a test kernel, and a client of it. */
 import type { Kernel } from "../../src/kernel/kernel.ts";
-import type { SynthprocFiles } from "../../src/proc/control.ts";
-import type { Tables } from "../../src/proc/entries.ts";
+import type { SynthprocFiles } from "../../src/proc/synthproc/control.ts";
+import type { Tables } from "../../src/proc/fs/entries.ts";
 import type { HostView } from "../../src/proc/host-view.ts";
 import { ProcFs } from "../../src/proc/procfs.ts";
 import type { CallerFacts } from "../../src/proc/vfs.ts";

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { latin1Bytes } from "../../src/shm/bytes.ts";
 import { RLIM_INFINITY } from "../../src/kernel/layout.ts";
-import { stateIndex, stateLetter, stateName } from "../../src/proc/array-state.ts";
-import { formatSchedstat, formatStat, formatStatm } from "../../src/proc/array-format.ts";
-import { formatSched } from "../../src/proc/base-sched-format.ts";
-import { bitmapHex, bitmapList, formatStatus } from "../../src/proc/array-status-format.ts";
-import { Mask64, SchedSnapshot, StatSnapshot, StatmSnapshot, StatusSnapshot } from "../../src/proc/snapshots.ts";
-import type { Comm } from "../../src/proc/snapshots.ts";
+import { stateIndex, stateLetter, stateName } from "../../src/proc/task/array-state.ts";
+import { formatSchedstat, formatStat, formatStatm } from "../../src/proc/task/array-format.ts";
+import { formatSched } from "../../src/proc/task/base-sched-format.ts";
+import { bitmapHex, bitmapList, formatStatus } from "../../src/proc/task/array-status-format.ts";
+import { Mask64, SchedSnapshot, StatSnapshot, StatmSnapshot, StatusSnapshot } from "../../src/proc/task/snapshots.ts";
+import type { Comm } from "../../src/proc/task/snapshots.ts";
 import { Text } from "../../src/proc/text.ts";
 import { everywhere } from "./format-real.ts";
 

@@ -12,8 +12,8 @@ import {
   formatSyscall,
   formatTimensOffset,
   formatTimer,
-} from "../../src/proc/base-format.ts";
-import { LimitsSnapshot, RegistersSnapshot } from "../../src/proc/snapshots.ts";
+} from "../../src/proc/task/base-format.ts";
+import { LimitsSnapshot, RegistersSnapshot } from "../../src/proc/task/snapshots.ts";
 import { Text } from "../../src/proc/text.ts";
 import { TimerSnapshot } from "../../src/time/posix-timers.ts";
 import { everywhere } from "./format-real.ts";

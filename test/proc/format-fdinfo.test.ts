@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { FileKind } from "../../src/kernel/layout.ts";
-import { formatEpollTarget, formatFdinfo, formatKind } from "../../src/proc/fdinfo.ts";
-import { FdinfoSnapshot } from "../../src/proc/snapshots.ts";
+import { formatEpollTarget, formatFdinfo, formatKind } from "../../src/proc/task/fdinfo.ts";
+import { FdinfoSnapshot } from "../../src/proc/task/snapshots.ts";
 import { Text } from "../../src/proc/text.ts";
 import { realTasks, realText } from "./format-real.ts";
 import { readdirSync } from "node:fs";

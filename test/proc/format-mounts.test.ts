@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { formatMount, formatMountinfo, formatMountstats } from "../../src/proc/base-mounts.ts";
+import { formatMount, formatMountinfo, formatMountstats } from "../../src/proc/task/base-mounts.ts";
 import { Text } from "../../src/proc/text.ts";
 
 /** The three files of one moment: others may mount while we read. */

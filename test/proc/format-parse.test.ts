@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { EINVAL, ERANGE } from "../../src/kernel/errno.ts";
-import { Parsed, parseInteger } from "../../src/proc/base-parse.ts";
+import { Parsed, parseInteger } from "../../src/proc/task/base-parse.ts";
 import { latin1Bytes } from "../../src/shm/bytes.ts";
 
 function parse(text: string, min: number, max: number): number | string {

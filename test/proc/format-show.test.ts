@@ -20,9 +20,9 @@ import { findTask } from "../../src/kernel/pid.ts";
 import type { Subject } from "../../src/kernel/subject.ts";
 import { setTaskComm, setTaskState } from "../../src/kernel/task.ts";
 import { Wait } from "../../src/kernel/wait-kinds.ts";
-import { childrenSeq } from "../../src/proc/array-children.ts";
-import { showStat, showStatm } from "../../src/proc/array-stat.ts";
-import { showStatus } from "../../src/proc/array-status.ts";
+import { childrenSeq } from "../../src/proc/task/array-children.ts";
+import { showStat, showStatm } from "../../src/proc/task/array-stat.ts";
+import { showStatus } from "../../src/proc/task/array-status.ts";
 import {
   showCgroup,
   showComm,
@@ -32,7 +32,7 @@ import {
   targetExe,
   writeComm,
   writeLoginuid,
-} from "../../src/proc/base-identity.ts";
+} from "../../src/proc/task/base-identity.ts";
 import {
   openMaps,
   openMmAttach,
@@ -41,20 +41,32 @@ import {
   readEnviron,
   readMem,
   releaseMm,
-} from "../../src/proc/base-mem.ts";
-import { showCoredumpFilter, writeClearRefs, writeCoredumpFilter } from "../../src/proc/base-mem.ts";
-import { openMounts } from "../../src/proc/base-mounts.ts";
-import { showLimits, showTimensOffsets } from "../../src/proc/base-namespaces.ts";
-import { showOomAdj, showOomScore, showOomScoreAdj, writeOomAdj, writeOomScoreAdj } from "../../src/proc/base-oom.ts";
-import { showAutogroup, showSched, showSchedstat, showTimerslack, writeTimerslack } from "../../src/proc/base-sched.ts";
-import { timersSeq } from "../../src/proc/base-timers.ts";
-import { openTimers, showIo, showStack, showSyscall, showWchan } from "../../src/proc/base-trace.ts";
-import { showFdinfo } from "../../src/proc/fdinfo.ts";
+} from "../../src/proc/task/base-mem.ts";
+import { showCoredumpFilter, writeClearRefs, writeCoredumpFilter } from "../../src/proc/task/base-mem.ts";
+import { openMounts } from "../../src/proc/task/base-mounts.ts";
+import { showLimits, showTimensOffsets } from "../../src/proc/task/base-namespaces.ts";
+import {
+  showOomAdj,
+  showOomScore,
+  showOomScoreAdj,
+  writeOomAdj,
+  writeOomScoreAdj,
+} from "../../src/proc/task/base-oom.ts";
+import {
+  showAutogroup,
+  showSched,
+  showSchedstat,
+  showTimerslack,
+  writeTimerslack,
+} from "../../src/proc/task/base-sched.ts";
+import { timersSeq } from "../../src/proc/task/base-timers.ts";
+import { openTimers, showIo, showStack, showSyscall, showWchan } from "../../src/proc/task/base-trace.ts";
+import { showFdinfo } from "../../src/proc/task/fdinfo.ts";
 import type { HostView } from "../../src/proc/host-view.ts";
 import type { Context, SeqOperations } from "../../src/proc/row.ts";
-import { Scratch } from "../../src/proc/snapshots.ts";
-import { mapsSeq, numaMapsSeq, showSmapsRollup, smapsSeq } from "../../src/proc/task-mmu.ts";
-import { readPagemap } from "../../src/proc/task-mmu-pagemap.ts";
+import { Scratch } from "../../src/proc/task/snapshots.ts";
+import { mapsSeq, numaMapsSeq, showSmapsRollup, smapsSeq } from "../../src/proc/task/task-mmu.ts";
+import { readPagemap } from "../../src/proc/task/task-mmu-pagemap.ts";
 import { Text } from "../../src/proc/text.ts";
 import { WOULD_WAIT } from "../../src/proc/vfs.ts";
 import { timerCreate, timerDelete } from "../../src/time/posix-timers.ts";

@@ -7,9 +7,9 @@ import {
   formatSmapsTail,
   formatVmaHeader,
   padToName,
-} from "../../src/proc/task-mmu-format.ts";
+} from "../../src/proc/task/task-mmu-format.ts";
 import type { SmapsNumbers } from "../../src/mm/smaps.ts";
-import type { VmaHeader } from "../../src/proc/snapshots.ts";
+import type { VmaHeader } from "../../src/proc/task/snapshots.ts";
 import { Text } from "../../src/proc/text.ts";
 import { everywhere } from "./format-real.ts";
 

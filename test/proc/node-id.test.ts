@@ -1,7 +1,7 @@
 /** Node ids: what goes in comes out, distinct things get distinct ids, and nothing that comes in does harm. */
 import { describe, expect, test } from "vitest";
 import { Random } from "../../src/kernel/random.ts";
-import { fdInode, mapInode, processInode } from "../../src/proc/inode.ts";
+import { fdInode, mapInode, processInode } from "../../src/proc/fs/inode.ts";
 import {
   NodeId,
   Tag,
@@ -11,7 +11,7 @@ import {
   encodeOwn,
   encodeRow,
   encodeTarget,
-} from "../../src/proc/node-id.ts";
+} from "../../src/proc/fs/node-id.ts";
 
 const id = new NodeId();
 const out = { nodeHi: 0, nodeLo: 0 };

@@ -11,9 +11,9 @@ import {
 import { formatIrqError, formatIrqHeader, formatIrqLine, formatSoftirqs } from "../../src/proc/root/irq.ts";
 import { formatMeminfo, meminfoLines } from "../../src/proc/root/meminfo.ts";
 import { deriveMemory } from "../../src/proc/root/memory.ts";
-import { DEV_HEADER, formatColumn, formatCounters, formatDevice } from "../../src/proc/root/net-counters.ts";
-import { formatInet, formatNetlink, formatUnix } from "../../src/proc/root/net-sockets.ts";
-import * as headers from "../../src/proc/root/net-texts.ts";
+import { DEV_HEADER, formatColumn, formatCounters, formatDevice } from "../../src/proc/net/counters.ts";
+import { formatInet, formatNetlink, formatUnix } from "../../src/proc/net/sockets.ts";
+import * as headers from "../../src/proc/net/texts.ts";
 import { formatPressure } from "../../src/proc/root/pressure.ts";
 import { formatSlab, formatSlabHeader } from "../../src/proc/root/slabinfo.ts";
 import { formatLoadavg, formatStat, formatUptime } from "../../src/proc/root/stat.ts";

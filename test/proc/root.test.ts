@@ -5,7 +5,7 @@ import { CpuState, accountCpu, readCpuTime } from "../../src/kernel/cpu-time.ts"
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import { HOST } from "../../src/kernel/layout.ts";
 import type { HostView } from "../../src/proc/host-view.ts";
-import { netRows } from "../../src/proc/root/net-rows.ts";
+import { netRows } from "../../src/proc/net/rows.ts";
 import { rootRows } from "../../src/proc/root/rows.ts";
 import { advanceClock } from "../../src/time/clock.ts";
 import { subject, testKernel } from "../support/kernel.ts";

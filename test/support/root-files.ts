@@ -4,7 +4,7 @@ import type { Subject } from "../../src/kernel/subject.ts";
 import type { HostView } from "../../src/proc/host-view.ts";
 import type { Context, Row, SeqRow } from "../../src/proc/row.ts";
 import { SEQ_SKIP } from "../../src/proc/row.ts";
-import { Scratch } from "../../src/proc/snapshots.ts";
+import { Scratch } from "../../src/proc/task/snapshots.ts";
 import { Text } from "../../src/proc/text.ts";
 
 export const TEST_HOST: HostView = {

@@ -19,7 +19,7 @@ import {
 } from "../../kernel/errno.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { TASK } from "../../kernel/layout.ts";
-import type { ControlResult } from "../../proc/control.ts";
+import type { ControlResult } from "../../proc/synthproc/control.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
 import type { World } from "./world.ts";

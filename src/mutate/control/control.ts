@@ -1,7 +1,7 @@
 /** The control language: one command a line, words as in a shell. */
 import { EINVAL, ENOMEM } from "../../kernel/errno.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import type { ControlHandler, ControlResult } from "../../proc/control.ts";
+import type { ControlHandler, ControlResult } from "../../proc/synthproc/control.ts";
 import { ArenaFullError } from "../../shm/slab.ts";
 import type { Command } from "./command.ts";
 import { FILE_COMMANDS } from "./file-commands.ts";

@@ -8,7 +8,7 @@ import { configPath, pathUnlink } from "../../kernel/path.ts";
 import { findTask, nextTgid } from "../../kernel/pid.ts";
 import { allVmas, mmgetNotZero, mmput } from "../../mm/mm.ts";
 import { mmapReadLockKillable, mmapReadUnlock } from "../../mm/lock.ts";
-import type { ControlResult } from "../../proc/control.ts";
+import type { ControlResult } from "../../proc/synthproc/control.ts";
 import { bytesText } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { isDevice } from "../build/shared-paths.ts";

@@ -7,7 +7,7 @@ import { setRlimit } from "../../kernel/limits.ts";
 import { firstThread, isZombie, nextThread, setTaskComm } from "../../kernel/task.ts";
 import { accountTask } from "../../kernel/task-time.ts";
 import { tsync } from "../../kernel/tsync.ts";
-import type { ControlResult } from "../../proc/control.ts";
+import type { ControlResult } from "../../proc/synthproc/control.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { bootTimeNs } from "../../time/clock.ts";

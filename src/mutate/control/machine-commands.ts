@@ -1,7 +1,7 @@
 /** Commands on the simulation as a whole. */
 import type { Kernel } from "../../kernel/kernel.ts";
 import { HOST } from "../../kernel/layout.ts";
-import type { ControlResult } from "../../proc/control.ts";
+import type { ControlResult } from "../../proc/synthproc/control.ts";
 import type { Command } from "./command.ts";
 import { DONE } from "./command.ts";
 import type { Words } from "./words.ts";

@@ -22,7 +22,7 @@ import { brk, mremap } from "../../mm/mremap.ts";
 import { touch } from "../../mm/resident.ts";
 import { findVma } from "../../mm/vma-tree.ts";
 import { vmaEnd, vmaStart } from "../../mm/vma.ts";
-import type { ControlResult } from "../../proc/control.ts";
+import type { ControlResult } from "../../proc/synthproc/control.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import type { Command } from "./command.ts";

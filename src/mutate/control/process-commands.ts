@@ -14,7 +14,7 @@ import { Random } from "../../kernel/random.ts";
 import { sendSignal } from "../../kernel/signals.ts";
 import { isKernelThread, isZombie, setTaskComm, setTaskState } from "../../kernel/task.ts";
 import { Wait } from "../../kernel/wait-kinds.ts";
-import type { ControlResult } from "../../proc/control.ts";
+import type { ControlResult } from "../../proc/synthproc/control.ts";
 import { bytesText, latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { bootTimeNs } from "../../time/clock.ts";

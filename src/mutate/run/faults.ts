@@ -14,7 +14,7 @@ import { MM, SIGNAL, TASK } from "../../kernel/layout.ts";
 import { findTask } from "../../kernel/pid.ts";
 import { Random } from "../../kernel/random.ts";
 import { isZombie } from "../../kernel/task.ts";
-import type { FaultHooks } from "../../proc/faults.ts";
+import type { FaultHooks } from "../../proc/fs/faults.ts";
 import { ArenaFullError } from "../../shm/slab.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { bootTimeNs } from "../../time/clock.ts";
