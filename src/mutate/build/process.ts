@@ -28,6 +28,7 @@ import { putCred } from "../../kernel/cred.ts";
 import { exitGroup, reap } from "../../kernel/exit.ts";
 import { filesNew, putFiles } from "../../kernel/files.ts";
 import { actEnd } from "../../kernel/actor.ts";
+import { EEXIST } from "../../kernel/errno.ts";
 import { execUpdateWriteBegin, execUpdateWriteEnd } from "../../kernel/exec-update.ts";
 import { copyProcess } from "../../kernel/fork.ts";
 import { fsNew, putFs } from "../../kernel/fs-struct.ts";
