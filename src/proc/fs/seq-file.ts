@@ -74,6 +74,17 @@ export class SeqReader {
   /** Formats at least one record, and more while the reader wants more. @returns 1, 0 at the end, or an error */
   private fill(c: Context, ops: SeqOperations, wanted: number): number {
     this.empty();
+    try {
+      const result = this.fillStarted(c, ops, wanted);
+      this.count = this.text.length;
+      return result;
+    } finally {
+      // A formatter that fails must not leave locks behind.
+      ops.stop(c, this.cursor);
+    }
+  }
+
+  private fillStarted(c: Context, ops: SeqOperations, wanted: number): number {
     let result = ops.start(c, this.cursor);
     while (result > 0) {
       result = ops.show(c, this.cursor, this.text);
@@ -82,16 +93,13 @@ export class SeqReader {
       if (this.text.length > 0) break;
       result = ops.next(c, this.cursor);
     }
-    if (result >= 0 && this.text.length > 0) {
-      while (this.text.length >= this.size) this.size *= 2;
-      this.addMore(c, ops, wanted);
-      result = 1;
-    } else {
+    if (result < 0 || this.text.length === 0) {
       this.text.clear();
+      return result;
     }
-    ops.stop(c, this.cursor);
-    this.count = this.text.length;
-    return result;
+    while (this.text.length >= this.size) this.size *= 2;
+    this.addMore(c, ops, wanted);
+    return 1;
   }
 
   /** Adds records to the one in the buffer until it is full, or holds what is wanted. */
@@ -116,11 +124,19 @@ export class SeqReader {
     this.rewind();
     this.empty();
     if (offset === 0) return 0;
+    try {
+      return this.traverseStarted(c, ops, offset);
+    } finally {
+      ops.stop(c, this.cursor);
+    }
+  }
+
+  private traverseStarted(c: Context, ops: SeqOperations, offset: number): number {
     let before = 0;
     let result = ops.start(c, this.cursor);
     while (result > 0) {
       result = ops.show(c, this.cursor, this.text);
-      if (result < 0) break;
+      if (result < 0) return result;
       if (result > 0) this.text.clear();
       while (this.text.length >= this.size) this.size *= 2;
       result = ops.next(c, this.cursor);
@@ -128,18 +144,13 @@ export class SeqReader {
       if (before + length > offset) {
         this.from = offset - before;
         this.count = length - this.from;
-        result = 0;
-        break;
+        return 0;
       }
       before += length;
       this.text.clear();
-      if (before === offset) {
-        result = 0;
-        break;
-      }
+      if (before === offset) return 0;
     }
-    ops.stop(c, this.cursor);
-    return result < 0 ? result : 0;
+    return result;
   }
 
   /** Hands out unread bytes; @returns how many. */
