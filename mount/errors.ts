@@ -30,6 +30,8 @@ export const MOUNT_ERROR_CODES = [
   "ESYNTH_OPTION",
   /** A mount could not be taken down. */
   "ESYNTH_UNMOUNT_FAILED",
+  /** The simulation refused a command. */
+  "ESYNTH_COMMAND",
   /** A recording is damaged. */
   "ESYNTH_RECORDING",
 ] as const;

@@ -1,4 +1,5 @@
 /** The library: what `import ... from "synthproc"` offers. */
+export { BuildError } from "../src/mutate/build/build.ts";
 export { parseScenario, ScenarioError } from "../src/mutate/scenario.ts";
 export type { Scenario } from "../src/mutate/scenario.ts";
 export { MountError } from "./errors.ts";

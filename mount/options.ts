@@ -94,11 +94,15 @@ export interface MountedFileSystem {
   readonly closed: Promise<void>;
 }
 
+/** What /proc/mounts calls the source of our mounts. */
+export const MOUNT_NAME = "synthproc";
+
 function silent(): void {
   // A library says nothing unless it is given somewhere to say it.
 }
 
-const SILENT: Logger = { debug: silent, info: silent, warn: silent, error: silent };
+/** A logger that drops everything. */
+export const SILENT: Logger = { debug: silent, info: silent, warn: silent, error: silent };
 const MAX_WORKERS = 64;
 
 /** Serving threads if nobody says how many: one per CPU, at most four. */
@@ -117,7 +121,7 @@ export function checkOptions(options: MountOptions): MountPlan {
   if (!TRANSPORTS.includes(transport)) {
     throw wrong(`Unknown transport "${transport}"; there are ${TRANSPORTS.join(", ")}.`);
   }
-  const name = options.name ?? "synthproc";
+  const name = options.name ?? MOUNT_NAME;
   if (name === "" || /[\s,\\]/.test(name)) throw wrong(`The name "${name}" may hold no blanks, commas or backslashes.`);
   if (endianness() !== "LE") throw wrong("Only little-endian machines are supported.");
   return {

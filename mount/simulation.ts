@@ -1,5 +1,6 @@
 /** A running simulation with its mount: what the commands (and tests of agents) start and stop. */
 import { randomInt } from "node:crypto";
+import { closeSync, openSync } from "node:fs";
 import type { KernelConfig } from "../src/kernel/config.ts";
 import { Kernel } from "../src/kernel/kernel.ts";
 import { HOST } from "../src/kernel/layout.ts";
@@ -10,43 +11,19 @@ import type { Built } from "../src/mutate/built.ts";
 import { publishMembers } from "../src/mutate/run/members.ts";
 import { Mutator } from "../src/mutate/run/mutator.ts";
 import type { Scenario } from "../src/mutate/scenario.ts";
+import { controlFile, submitCommand } from "./control-file.ts";
+import { MountError } from "./errors.ts";
 import type { FileSystemData } from "./file-system.ts";
+import { prepareMountPoint } from "./mount-point.ts";
 import { createMountShared, mountFileSystem } from "./mount.ts";
 import type { MountShared, MountedFileSystem } from "./mount.ts";
 import type { MutatorThreadData } from "./mutator-thread.ts";
-import type { Logger } from "./options.ts";
-import { defaultWorkers } from "./options.ts";
+import { defaultWorkers, MOUNT_NAME } from "./options.ts";
+import type { SimulationOptions, SimulationPlan } from "./simulation-options.ts";
+import { planSimulation } from "./simulation-options.ts";
 import { TableThreads } from "./table-threads.ts";
-import type { TransportName } from "./transport/transport.ts";
 
-export interface SimulationOptions {
-  /** Existing directory to mount on. */
-  dir: string;
-  scenario: Scenario;
-  /** Text of the scenario, for /proc/synthproc/scenario. */
-  scenarioText: string;
-  /** Serving threads; undefined: one per CPU, at most four. */
-  workers: number | undefined;
-  /** Threads that change the table. */
-  mutators: number;
-  transport: TransportName;
-  /** Undefined: one is drawn. */
-  seed: number | undefined;
-  /** Simulate so many ticks before serving, as fast as possible, and then stand still; undefined: go on in real time. */
-  ticks: number | undefined;
-  /** Simulated seconds per second. */
-  speed: number;
-  paused: boolean;
-  logger: Logger;
-  /** Logs one line a request at level debug. */
-  debug: boolean;
-  /** Records every message in this file; undefined: none. */
-  record: string | undefined;
-  /** For a private /proc: where its users find the real proc; undefined: /proc. */
-  realProc: string | undefined;
-  /** Called while a large table is built. */
-  onProgress?: (built: number, total: number) => void;
-}
+export type { SimulationOptions };
 
 export interface Simulation {
   /** Absolute path of the mount point. */
@@ -57,6 +34,12 @@ export interface Simulation {
   readonly why: string;
   /** Processes at the start. */
   readonly processes: number;
+  /**
+   * Makes something happen now: a command as `synthproc ctl` takes it, such as "exec 120 /usr/bin/foo".
+   * @returns what the command says, without the newline: a new pid, an address, or nothing
+   * @throws MountError ESYNTH_COMMAND if it is refused; the message says why
+   */
+  command(line: string): Promise<string>;
   /** May be called again; all calls end together. @throws MountError ESYNTH_UNMOUNT_FAILED */
   unmount(): Promise<void>;
   /** Resolves once nothing is mounted and no thread runs any more, whoever unmounted. Never rejects. */
@@ -94,8 +77,17 @@ interface Table {
   readonly built: Built;
 }
 
-/** @throws MountError; nothing stays mounted and no thread stays behind */
-export async function startSimulation(options: SimulationOptions): Promise<Simulation> {
+/**
+ * Builds a scenario, mounts it and lets it run.
+ *
+ * The program that calls this must not look into the mount with synchronous calls: use child processes, or fs/promises.
+ *
+ * @throws ScenarioError, BuildError (the scenario can't be made), MountError; nothing stays mounted and no thread stays
+ *   behind
+ */
+export async function startSimulation(given: SimulationOptions): Promise<Simulation> {
+  const options = planSimulation(given);
+  await checkPlaces(options);
   const seed = options.seed ?? randomInt(2 ** 32);
   options.logger.info(`seed ${seed}`);
   const table = buildTable(options, seed);
@@ -108,7 +100,14 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
   }
 }
 
-async function serveTable(table: Table, options: SimulationOptions, threads: TableThreads): Promise<Simulation> {
+/** What would fail after the table has been built, which may take a while, fails before. */
+async function checkPlaces({ dir, record, logger }: SimulationPlan): Promise<void> {
+  const { clearedStale } = await prepareMountPoint(dir, MOUNT_NAME, "/proc");
+  if (clearedStale) logger.warn(`cleared a dead mount of ours from ${dir}`);
+  if (record !== undefined) closeSync(openSync(record, "a", 0o600));
+}
+
+async function serveTable(table: Table, options: SimulationPlan, threads: TableThreads): Promise<Simulation> {
   const shared = createMountShared({ buffer: table.kernel.m.buffer, index: HOST.parkWord });
   const fileSystem = fileSystemData(table, options);
   const reaped = threads.start("reaped-thread", "reaped", { fileSystem, ring: shared.ring });
@@ -122,6 +121,11 @@ async function serveTable(table: Table, options: SimulationOptions, threads: Tab
     transport: mounted.transport,
     why: mounted.why,
     processes: table.built.pids.reduce((sum, pids) => sum + pids.length, 0),
+    command: async (line) => {
+      const { accepted, text } = await submitCommand(controlFile(mounted.dir), line);
+      if (!accepted) throw new MountError("ESYNTH_COMMAND", `${line}: ${text}`);
+      return text.trimEnd();
+    },
     unmount: async () => {
       await mounted.unmount();
       await closed;
@@ -130,8 +134,8 @@ async function serveTable(table: Table, options: SimulationOptions, threads: Tab
   };
 }
 
-function buildTable(options: SimulationOptions, seed: number): Table {
-  const { scenario } = options;
+function buildTable(options: SimulationPlan, seed: number): Table {
+  const { scenario } = options.scenario;
   const config = kernelConfig(scenario, {
     seed,
     now: options.ticks === undefined ? Math.floor(Date.now() / 1000) : STANDING_NOW,
@@ -154,14 +158,14 @@ function runTicks(kernel: Kernel, scenario: Scenario, built: Built, ticks: numbe
   mutator.end();
 }
 
-async function startMutators(table: Table, options: SimulationOptions, threads: TableThreads): Promise<void> {
+async function startMutators(table: Table, options: SimulationPlan, threads: TableThreads): Promise<void> {
   const { kernel, config, built } = table;
   const starts: Promise<void>[] = [];
   for (let index = 0; index < options.mutators; index++) {
     const data: MutatorThreadData = {
       arena: kernel.m.buffer,
       config,
-      scenario: options.scenario,
+      scenario: options.scenario.scenario,
       built,
       place: { index, count: options.mutators, seed: built.seed },
       realtime: true,
@@ -185,24 +189,24 @@ function createKernel(config: KernelConfig, debug: boolean): Kernel {
   return Kernel.create(ARENA_SIZES[ARENA_SIZES.length - 1] as number, config, { debug });
 }
 
-function fileSystemData(table: Table, options: SimulationOptions): FileSystemData {
+function fileSystemData(table: Table, options: SimulationPlan): FileSystemData {
   const inPrivateProc = options.realProc !== undefined;
   return {
     arena: table.kernel.m.buffer,
     config: table.config,
-    scenario: options.scenario,
-    host: hostView(options.scenario, table.config, {
+    scenario: options.scenario.scenario,
+    host: hostView(options.scenario.scenario, table.config, {
       realProc: options.realProc ?? "/proc",
       netOf: INIT_PID,
       mountsOf: inPrivateProc ? "self" : INIT_PID,
     }),
-    scenarioText: options.scenarioText,
+    scenarioText: options.scenario.text,
     lockdep: options.debug,
     threads: (options.workers ?? defaultWorkers()) + 1,
   };
 }
 
-function mountTable(data: FileSystemData, options: SimulationOptions, shared: MountShared): Promise<MountedFileSystem> {
+function mountTable(data: FileSystemData, options: SimulationPlan, shared: MountShared): Promise<MountedFileSystem> {
   return mountFileSystem({
     dir: options.dir,
     fileSystemModule: moduleBeside("file-system"),

@@ -1,17 +1,12 @@
 /** `synthproc ctl DIR COMMAND ...`: makes something happen in a mounted simulation. */
-import { constants } from "node:fs";
-import { open, readFile } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
+import { controlFile, submitCommand } from "../control-file.ts";
+import type { Answer } from "../control-file.ts";
 import { errorCode, errorText } from "../errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { CommandError } from "./failure.ts";
 import { findOurMount } from "./mounted.ts";
-
-const MAX_ANSWER = 65_536;
-/** What the control file takes at once, less the newline. */
-const MAX_COMMAND = 4095;
 
 export interface CtlOptions {
   /** Go on after a command that is refused. */
@@ -28,7 +23,7 @@ export interface CtlStreams {
 
 /** Without commands, reads them from standard input, one a line; empty lines and those that begin with # are skipped. */
 export async function ctl(dir: string, commands: string[], options: CtlOptions, streams: CtlStreams): Promise<number> {
-  const file = join(findOurMount(dir).dir, "synthproc", "ctl");
+  const file = controlFile(findOurMount(dir).dir);
   if (options.list) {
     streams.stdout.write(await readFile(file, "utf8"));
     return EXIT.ok;
@@ -58,43 +53,15 @@ async function* linesOf(stdin: NodeJS.ReadableStream): AsyncGenerator<string> {
   }
 }
 
-interface Answer {
-  accepted: boolean;
-  /** What the command said, or why it was refused. */
-  text: string;
-}
-
-/** One command over one open file: the write says whether, a read of the same file says what. */
+/** As {@link submitCommand}; a file that can't be opened is an error for the user. */
 async function submit(path: string, command: string): Promise<Answer> {
-  if (command.includes("\n") || Buffer.byteLength(command) > MAX_COMMAND) {
-    return { accepted: false, text: `a command is one line of at most ${MAX_COMMAND} bytes` };
-  }
-  const file = await openControl(path);
   try {
-    await file.write(`${command}\n`, null, "utf8");
-    return { accepted: true, text: await readAnswer(file) };
+    return await submitCommand(path, command);
   } catch (error) {
     if (errorCode(error) === "") {
       throw error;
     }
-    const reason = (await readAnswer(file)).trim();
-    return { accepted: false, text: reason === "" ? errorText(error) : `${reason} (${errorCode(error)})` };
-  } finally {
-    await file.close();
-  }
-}
-
-async function openControl(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, constants.O_RDWR);
-  } catch (error) {
     const status = ["EACCES", "EPERM"].includes(errorCode(error)) ? EXIT.permission : EXIT.failed;
     throw new CommandError(status, `${path} cannot be opened: ${errorText(error)}`, { cause: error });
   }
-}
-
-async function readAnswer(file: FileHandle): Promise<string> {
-  const buffer = Buffer.alloc(MAX_ANSWER);
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-  return buffer.toString("utf8", 0, bytesRead);
 }

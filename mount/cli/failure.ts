@@ -25,6 +25,7 @@ const OF_MOUNT: Record<MountErrorCode, number> = {
   ESYNTH_BUSY: EXIT.mountPoint,
   ESYNTH_STALE: EXIT.mountPoint,
   ESYNTH_OPTION: EXIT.usage,
+  ESYNTH_COMMAND: EXIT.failed,
   ESYNTH_RECORDING: EXIT.failed,
   ESYNTH_MOUNT_FAILED: EXIT.mountFailed,
   ESYNTH_UNMOUNT_FAILED: EXIT.mountFailed,
@@ -43,7 +44,7 @@ export function explain(error: unknown): Failure {
   if (error instanceof CommandError) {
     return { status: error.status, sentence: oneLine(error.message) };
   }
-  if (error instanceof ScenarioError) {
+  if (error instanceof ScenarioError || isBuildError(error)) {
     return { status: EXIT.scenario, sentence: oneLine(error.message) };
   }
   if (error instanceof MountError) {
@@ -55,6 +56,11 @@ export function explain(error: unknown): Failure {
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { status: EXIT.internal, sentence: `internal error, please report it: ${text}` };
+}
+
+/** Told by its code: the class comes with all that builds tables, which few commands need. */
+function isBuildError(error: unknown): error is Error {
+  return error instanceof Error && errorCode(error) === "ESYNTH_BUILD";
 }
 
 function oneLine(text: string): string {

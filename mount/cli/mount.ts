@@ -1,11 +1,14 @@
 /** `synthproc mount DIR`: starts a simulation and serves it until it is unmounted. */
+import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
 import { createLogger, FdSink, SwitchableSink } from "../log.ts";
+import type { Logger } from "../options.ts";
 import { loadScenario } from "../scenario-files.ts";
 import { startSimulation } from "../simulation.ts";
 import type { Simulation, SimulationOptions } from "../simulation.ts";
 import { forgetMark, isDaemonCopy, reportReady, startDaemon } from "./daemon.ts";
 import { EXIT } from "./exit-codes.ts";
+import { CommandError } from "./failure.ts";
 import type { SimulationFlags } from "./options.ts";
 import { progressLine } from "./progress.ts";
 
@@ -17,6 +20,7 @@ export interface MountFlags extends SimulationFlags {
 
 /** @param argv the command line as it was given, for a daemon to repeat. */
 export async function mount(dir: string, flags: MountFlags, argv: readonly string[]): Promise<number> {
+  if (flags.logFile !== undefined) checkLogFile(flags.logFile, flags.daemon);
   const copy = isDaemonCopy();
   if (flags.daemon && !copy) {
     return startDaemon(argv, process.stdout);
@@ -38,6 +42,12 @@ export async function mount(dir: string, flags: MountFlags, argv: readonly strin
   return EXIT.ok;
 }
 
+/** Before anything is mounted: a daemon that can't log would have to unmount again. */
+function checkLogFile(file: string, daemon: boolean): void {
+  if (!daemon) throw new CommandError(EXIT.usage, "--log-file needs --daemon; otherwise, redirect standard error");
+  closeSync(openSync(file, "a"));
+}
+
 /**
  * Options of a simulation from those of the command line.
  *
@@ -49,13 +59,11 @@ export function simulationOptions(
   flags: SimulationFlags,
   sink: SwitchableSink,
   realProc?: string,
-): SimulationOptions {
-  const { scenario, text } = loadScenario(flags.scenario);
+): SimulationOptions & { logger: Logger } {
   const onProgress = progressLine(process.stderr, flags.progress);
   return {
     dir: resolve(dir),
-    scenario,
-    scenarioText: text,
+    scenario: loadScenario(flags.scenario),
     workers: flags.workers,
     mutators: flags.mutators,
     transport: flags.transport,
@@ -67,7 +75,7 @@ export function simulationOptions(
     debug: flags.debug,
     record: flags.record === undefined ? undefined : resolve(flags.record),
     realProc,
-    ...(onProgress === undefined ? {} : { onProgress }),
+    onProgress,
   };
 }
 

@@ -4,11 +4,9 @@ import { basename, dirname, join, resolve } from "node:path";
 import { errorCode } from "../errors.ts";
 import { connectionOf, isFuse, mountAt } from "../mountinfo.ts";
 import type { MountRecord } from "../mountinfo.ts";
+import { MOUNT_NAME } from "../options.ts";
 import { EXIT } from "./exit-codes.ts";
 import { CommandError } from "./failure.ts";
-
-/** What /proc/mounts calls the source of our mounts. */
-export const MOUNT_NAME = "synthproc";
 
 export interface OurMount {
   /** Absolute path without symbolic links. */
