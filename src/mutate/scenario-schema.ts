@@ -29,14 +29,14 @@ function toScenarioError(error: ErrorObject, source: ScenarioSource): ScenarioEr
   const path = pointerToPath(error.instancePath);
   const what = path.length === 0 ? "the scenario" : `"${path.at(-1)}"`;
   switch (error.keyword) {
-    case "additionalProperties": {
-      const key = String(error.params["additionalProperty"]);
-      const known = Object.keys((error.parentSchema?.["properties"] ?? {}) as object);
-      const reason = `unknown key "${key}"${suggestion(key, known)}`;
-      return source.error("ESCENARIO_UNKNOWN_KEY", [...path, key], reason, true);
-    }
-    case "required":
+    case "additionalProperties":
+      return unknownKeyError(String(error.params["additionalProperty"]), error, source);
+    case "required": {
+      // Who misspells a key lacks it too; the misspelt one is what to look at.
+      const stranger = unknownKey(error);
+      if (stranger !== undefined) return unknownKeyError(stranger, error, source);
       return source.error("ESCENARIO_MISSING_KEY", path, `${subject(path)} lacks "${error.params["missingProperty"]}"`);
+    }
     case "enum":
       return source.error("ESCENARIO_VALUE", path, `${what} must be one of ${listOf(error.params["allowedValues"])}`);
     case "type":
@@ -46,6 +46,22 @@ function toScenarioError(error: ErrorObject, source: ScenarioSource): ScenarioEr
     default:
       return source.error("ESCENARIO_VALUE", path, `${what} ${error.message}`);
   }
+}
+
+function knownKeys(error: ErrorObject): string[] {
+  return Object.keys((error.parentSchema?.["properties"] ?? {}) as object);
+}
+
+/** The first key of the map in question that its schema doesn't know, if it minds any. */
+function unknownKey(error: ErrorObject): string | undefined {
+  if (error.parentSchema?.["additionalProperties"] !== false) return undefined;
+  const known = knownKeys(error);
+  return Object.keys(error.data as object).find((key) => !known.includes(key));
+}
+
+function unknownKeyError(key: string, error: ErrorObject, source: ScenarioSource): ScenarioError {
+  const reason = `unknown key "${key}"${suggestion(key, knownKeys(error))}`;
+  return source.error("ESCENARIO_UNKNOWN_KEY", [...pointerToPath(error.instancePath), key], reason, true);
 }
 
 function pointerToPath(pointer: string): Path {

@@ -44,6 +44,11 @@ describe("what can't be done", () => {
     [["mount", "/tmp", "-s", "nope"], EXIT.scenario, /^synthproc: nope: no such scenario; shipped are 10k, build/],
     [["mount", "/tmp", "-s", "/nope.yaml"], EXIT.scenario, /^synthproc: \/nope\.yaml: the scenario cannot be read/],
     [["run", "-s", "nope", "--", "true"], EXIT.runFailed, /^synthproc: nope: no such scenario/],
+    [["mount", "/nope"], EXIT.mountPoint, /^synthproc: The mount point \/nope does not exist; create it first/],
+    [["mount", "/proc"], EXIT.mountPoint, /^synthproc: \/proc is a mount point already \(proc, \S+\)/],
+    [["mount", "/usr", "--record", "/nope/x"], EXIT.failed, /^synthproc: ENOENT: .* '\/nope\/x'/],
+    [["mount", "/usr", "--daemon", "--log-file", "/nope/x"], EXIT.failed, /^synthproc: ENOENT: .* '\/nope\/x'/],
+    [["mount", "/usr", "--log-file", "x"], EXIT.usage, /^synthproc: --log-file needs --daemon/],
     [["umount", "/nope"], EXIT.mountPoint, /^synthproc: \/nope cannot be reached \(ENOENT\)/],
     [["umount", "/proc"], EXIT.mountPoint, /^synthproc: \/proc holds a mount of \S+ \(proc\), not ours/],
     [["ctl", "/tmp/..", "x"], EXIT.mountPoint, /^synthproc: \/tmp\/\.\. /],
@@ -55,6 +60,15 @@ describe("what can't be done", () => {
     expect(outcome.stderr).toMatch(sentence);
     expect(outcome.stderr.split("\n")).toHaveLength(2);
     expect(outcome.status).toBe(status);
+  });
+
+  test("a pid that is taken already", async () => {
+    const taken = "processes: [{ name: x, exe: /x, pid: 5 }]";
+    const outcome = await synthproc(["mount", "/usr", "-s", "-", "--log-level", "warn"], taken);
+    expect(outcome.stderr).toBe(
+      'synthproc: process 0 of "x" can\'t be started: the pid 5 is taken by a process that was started before\n',
+    );
+    expect(outcome.status).toBe(EXIT.scenario);
   });
 
   test("a scenario from standard input names its place", async () => {

@@ -27,6 +27,12 @@ const CASES: [what: string, text: string, code: string, message: RegExp][] = [
     /^box\.yaml:2:1: unknown key "hots" \(did you mean "host"\?\)$/,
   ],
   [
+    "a key that is needed, misspelt",
+    "proceses:\n  - exe: /bin/a\n",
+    "ESCENARIO_UNKNOWN_KEY",
+    /^box\.yaml:1:1: unknown key "proceses" \(did you mean "processes"\?\)$/,
+  ],
+  [
     "an unknown key of a process",
     "processes:\n  - exe: /bin/a\n    thread: 3\n",
     "ESCENARIO_UNKNOWN_KEY",
