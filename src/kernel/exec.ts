@@ -8,7 +8,7 @@
 import type { ExecIdentity } from "../mm/image.ts";
 import { loadImage } from "../mm/image.ts";
 import { mmAlloc, mmput, reserveMm } from "../mm/mm.ts";
-import { byteClassOf } from "../shm/bytes.ts";
+import { byteClassOf, latin1Bytes } from "../shm/bytes.ts";
 import { ArenaFullError } from "../shm/slab.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
@@ -24,6 +24,7 @@ import { closeOnExec, dupFiles, putFiles, reserveDupFiles } from "./files.ts";
 import { PF_FORKNOEXEC, PF_RANDOMIZE, SUID_DUMP_DISABLE, SUID_DUMP_USER } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
 import { CRED, FILES, HOST, MM, SIGHAND, SIGNAL, TASK } from "./layout.ts";
+import { baseName } from "./path.ts";
 import type { Random } from "./random.ts";
 import { hashPid } from "./pid.ts";
 import { isZombie, lockTasklist, setTaskComm, unlockTasklist } from "./task.ts";
@@ -73,7 +74,7 @@ export function execBegin(k: Kernel, task: Ptr, spec: ExecSpec): ExecInFlight {
   execUpdateWriteBegin(k, signal);
   const oldMm = m.exchange(task + TASK.mm, mm);
   const { program } = spec;
-  const comm = spec.comm ?? baseName(program.path);
+  const comm = spec.comm ?? latin1Bytes(baseName(program.path));
   return { task, oldMm, comm, setuid: program.setuid, nonDumpable: spec.nonDumpable === true };
 }
 
@@ -196,14 +197,6 @@ function installCredentials(k: Kernel, task: Ptr, exec: ExecInFlight): void {
   const mm = m.load(task + TASK.mm);
   m.store(mm + MM.dumpable, changed || exec.nonDumpable ? SUID_DUMP_DISABLE : SUID_DUMP_USER);
   commitCreds(k, task, cred);
-}
-
-/** The last component of a path, as bytes. */
-export function baseName(path: string): Uint8Array {
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  const out = new Uint8Array(name.length);
-  for (let i = 0; i < name.length; i++) out[i] = name.charCodeAt(i);
-  return out;
 }
 
 /** The next seed for the layout of an address space, from the simulation's own sequence. */

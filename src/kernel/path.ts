@@ -33,6 +33,11 @@ const S_IFREG_0644 = 0o100644;
 /** tmpfs by convention, memfd_create(2), System V segments, shared anonymous memory. */
 const SHMEM_NAME = /^(\/dev\/shm\/|\/memfd:|\/SYSV|\/dev\/zero$)/;
 
+/** The last component of a path. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
 /** A new PATH with one reference. */
 export function pathNew(k: Kernel, spec: PathSpec): Ptr {
   const { m } = k;

@@ -3,6 +3,7 @@
  *
  * Units: milliseconds, bytes, events a second. A fraction lies between 0 and 1.
  */
+import type { CLOCK_IDS } from "../time/posix-timers.ts";
 import type { ByteString, Spread } from "./scenario-types.ts";
 
 /** A program that an exec starts, and how often relative to the others of its list. */
@@ -212,4 +213,4 @@ export type Behaviour =
 
 export type BehaviourKind = Behaviour["kind"];
 
-export type ClockName = "realtime" | "monotonic" | "process_cputime" | "thread_cputime" | "boottime" | "tai";
+export type ClockName = keyof typeof CLOCK_IDS;

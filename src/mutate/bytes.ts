@@ -1,4 +1,5 @@
 /** Text and bytes: /proc knows only bytes, so scenarios carry them as strings with one byte a character. */
+import { latin1Text } from "../shm/bytes.ts";
 import type { ByteString } from "./scenario-types.ts";
 import { UnitError } from "./units.ts";
 
@@ -6,7 +7,7 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 /** The UTF-8 bytes of a text. */
 export function toBytes(text: string): ByteString {
-  return isAscii(text) ? text : latin1(new TextEncoder().encode(text));
+  return isAscii(text) ? text : latin1Text(new TextEncoder().encode(text));
 }
 
 /** @throws UnitError if the text isn't base64 (padding may be missing, white space is ignored). */
@@ -27,7 +28,7 @@ export function decodeBase64(text: string): ByteString {
       bytes[at++] = (bits >> held) & 0xff;
     }
   }
-  return latin1(bytes);
+  return latin1Text(bytes);
 }
 
 function isAscii(text: string): boolean {
@@ -37,12 +38,4 @@ function isAscii(text: string): boolean {
     }
   }
   return true;
-}
-
-function latin1(bytes: Uint8Array): ByteString {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) {
-    text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  }
-  return text;
 }

@@ -1,5 +1,6 @@
 /** Behaviours of a group: rates and their details, with defaults that suit an ordinary server process. */
-import { baseName, splitCommandLine } from "./command-line.ts";
+import { baseName } from "../kernel/path.ts";
+import { splitCommandLine } from "./command-line.ts";
 import { toBytes } from "./bytes.ts";
 import type { Cursor } from "./cursor.ts";
 import type { Users } from "./normalise-identity.ts";

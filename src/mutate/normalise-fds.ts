@@ -1,6 +1,7 @@
 /** Open descriptors and POSIX timers of a group. */
+import { CLOCK_IDS } from "../time/posix-timers.ts";
 import type { Cursor } from "./cursor.ts";
-import type { Fd, PosixTimer, Tty } from "./scenario-types.ts";
+import type { ClockName, Fd, PosixTimer, Tty } from "./scenario-types.ts";
 
 const O_WRONLY = 0o1;
 const O_RDWR = 0o2;
@@ -14,16 +15,6 @@ const ACCESS: Record<string, number> = {
   w: O_LARGEFILE | O_WRONLY,
   rw: O_LARGEFILE | O_RDWR,
   a: O_LARGEFILE | O_WRONLY | O_APPEND,
-};
-
-/** CLOCK_* numbers of linux/time.h. */
-const CLOCKS: Record<string, number> = {
-  realtime: 0,
-  monotonic: 1,
-  process_cputime: 2,
-  thread_cputime: 3,
-  boottime: 7,
-  tai: 11,
 };
 
 type FdOf<K extends Fd["kind"]> = Extract<Fd, { kind: K }>;
@@ -200,9 +191,8 @@ function clock(cursor: Cursor, fallback: string): number {
     return cursor.number(0);
   }
   const name = cursor.text(fallback);
-  const number = CLOCKS[name];
-  if (number === undefined) {
-    throw cursor.error(`unknown clock "${name}" (one of ${Object.keys(CLOCKS).join(", ")})`);
+  if (!Object.hasOwn(CLOCK_IDS, name)) {
+    throw cursor.error(`unknown clock "${name}" (one of ${Object.keys(CLOCK_IDS).join(", ")})`);
   }
-  return number;
+  return CLOCK_IDS[name as ClockName];
 }

@@ -1,6 +1,7 @@
 /** The process tree: flattens it and fills in what an ordinary service, child or kernel thread has. */
 import { toBytes } from "./bytes.ts";
-import { baseName, splitCommandLine } from "./command-line.ts";
+import { baseName } from "../kernel/path.ts";
+import { splitCommandLine } from "./command-line.ts";
 import type { Cursor } from "./cursor.ts";
 import { behaviours } from "./normalise-behaviours.ts";
 import { exact, stateLetter } from "./normalise-exact.ts";

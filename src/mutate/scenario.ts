@@ -14,7 +14,7 @@ import { faults, phases } from "./normalise-phases.ts";
 import { checkShape } from "./scenario-schema.ts";
 import { ScenarioSource } from "./scenario-source.ts";
 import type { Group, Scenario } from "./scenario-types.ts";
-import { baseName } from "./command-line.ts";
+import { baseName } from "../kernel/path.ts";
 
 export { ScenarioError } from "./scenario-error.ts";
 export type { ScenarioErrorCode } from "./scenario-error.ts";

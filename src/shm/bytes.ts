@@ -69,6 +69,13 @@ export function bytesText(m: Memory, bytes: Ptr): string {
   return bytes === NULL ? "" : m.latin1(bytes + BYTES.words, 0, m.load(bytes + BYTES.length));
 }
 
+/** Bytes as a latin1 string. */
+export function latin1Text(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i] as number);
+  return text;
+}
+
 /** Bytes of a latin1 string. */
 export function latin1Bytes(text: string): Uint8Array {
   const out = new Uint8Array(text.length);

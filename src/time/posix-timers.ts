@@ -22,6 +22,16 @@ export const SIGEV_NONE = 1;
 export const SIGEV_THREAD = 2;
 export const SIGEV_THREAD_ID = 4;
 
+/** CLOCK_* of the clocks that timers can have, by name (linux/time.h). */
+export const CLOCK_IDS = {
+  realtime: 0,
+  monotonic: 1,
+  process_cputime: 2,
+  thread_cputime: 3,
+  boottime: 7,
+  tai: 11,
+} as const;
+
 /** What timer_create is told. */
 export interface TimerSpec {
   readonly clock: number;

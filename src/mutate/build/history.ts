@@ -1,5 +1,6 @@
 /** What processes did before the simulation starts: when they began, and what they have used since. */
 import { accountCpu, CpuState } from "../../kernel/cpu-time.ts";
+import type { IoDelta } from "../../kernel/io-accounting.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { HOST, USER_HZ } from "../../kernel/layout.ts";
 import type { Random } from "../../kernel/random.ts";
@@ -23,15 +24,6 @@ const READ_AT_START = 48 * 1024;
 export interface CpuHistory {
   user: number;
   system: number;
-}
-
-export interface IoHistory {
-  rchar: number;
-  wchar: number;
-  syscr: number;
-  syscw: number;
-  readBytes: number;
-  writeBytes: number;
 }
 
 /**
@@ -98,7 +90,7 @@ function idleTime(group: Group, ageNs: number, random: Random): number {
 }
 
 /** What a process of this age has read and written. */
-export function ioHistory(group: Group, ageNs: number, random: Random): IoHistory {
+export function ioHistory(group: Group, ageNs: number, random: Random): IoDelta {
   if (group.kernel) return { rchar: 0, wchar: 0, syscr: 0, syscw: 0, readBytes: 0, writeBytes: 0 };
   const io = group.behaviours.find((one) => one.kind === "io");
   const events = io === undefined ? 0 : ratePerProcess(io, group) * (ageNs / NS_PER_SEC);

@@ -1,6 +1,7 @@
 /** What executables and libraries look like when they are mapped: derived from path and size, so always the same. */
 import type { ImageFile, ImageSegment } from "../../kernel/config.ts";
 import { PAGE_SIZE } from "../../kernel/layout.ts";
+import { baseName } from "../../kernel/path.ts";
 import type { Host } from "../scenario-types.ts";
 import { hashBetween } from "./hash.ts";
 
@@ -41,7 +42,7 @@ export function inodeOf(path: string): number {
 
 /** The user that an executable runs as, or -1. */
 export function setuidOf(path: string): number {
-  return SETUID.has(lastComponent(path)) ? 0 : -1;
+  return SETUID.has(baseName(path)) ? 0 : -1;
 }
 
 /** An executable whose segments take `size` bytes together. */
@@ -58,7 +59,7 @@ export function executable(host: Host, path: string, size: number): ImageFile {
 
 /** A shared library. */
 export function library(host: Host, path: string): ImageFile {
-  const name = lastComponent(path);
+  const name = baseName(path);
   const known = KNOWN[name];
   if (known !== undefined) return image(host, path, S_IFREG_0755, known);
   const total = roundUp(hashBetween(`${name} size`, 40 * KIB, 900 * KIB));
@@ -97,8 +98,4 @@ function part(total: number, fraction: number): number {
 /** The next multiple of the page size. */
 export function roundUp(bytes: number): number {
   return Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
-}
-
-function lastComponent(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }

@@ -12,6 +12,7 @@ import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { bootTimeNs } from "../../time/clock.ts";
 import {
+  CLOCK_IDS,
   SIGEV_NONE,
   SIGEV_SIGNAL,
   SIGEV_THREAD,
@@ -32,7 +33,6 @@ const NS_PER_MS = 1e6;
 const PAGE = 4096;
 const SIGALRM = 14;
 
-const CLOCKS = { realtime: 0, monotonic: 1, process_cputime: 2, thread_cputime: 3, boottime: 7, tai: 11 };
 const NOTIFY = { signal: SIGEV_SIGNAL, none: SIGEV_NONE, thread: SIGEV_THREAD };
 const LIMITS = Object.fromEntries(LIMIT_NAMES.map((name, index) => [name, index]));
 
@@ -217,7 +217,7 @@ function changeOom(k: Kernel, words: Words): ControlResult {
 function newTimer(k: Kernel, words: Words): ControlResult {
   const pid = words.pid();
   const signo = words.optionSignal("signal") ?? SIGALRM;
-  const clock = words.optionOneOf("clock", CLOCKS) ?? CLOCKS.monotonic;
+  const clock = words.optionOneOf("clock", CLOCK_IDS) ?? CLOCK_IDS.monotonic;
   const notify = words.optionOneOf("notify", NOTIFY) ?? SIGEV_SIGNAL;
   const interval = (words.optionDuration("interval") ?? 0) * NS_PER_MS;
   words.end();

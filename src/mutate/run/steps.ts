@@ -4,8 +4,8 @@
  */
 import { PAGE_SIZE } from "../../kernel/layout.ts";
 import type { Random } from "../../kernel/random.ts";
-import { SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID } from "../../time/posix-timers.ts";
-import type { Behaviour, BehaviourKind, ByteString, ClockName, TimerBehaviour } from "../scenario-types.ts";
+import { CLOCK_IDS, SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID } from "../../time/posix-timers.ts";
+import type { Behaviour, BehaviourKind, ByteString, TimerBehaviour } from "../scenario-types.ts";
 import type { Agent, ChildPlan, Slot } from "./agent.ts";
 import { draw, drawInt, drawWeighted } from "./chance.ts";
 import type { Cpus } from "./cpus.ts";
@@ -202,15 +202,6 @@ function protect(slot: Slot, place: number, writable: boolean): Operation {
   return { kind: "mprotect", address: slot.base + (2 * place + 1) * PAGE_SIZE, length: PAGE_SIZE, writable };
 }
 
-/** Clock ids (linux/time.h). */
-const CLOCKS: Record<ClockName, number> = {
-  realtime: 0,
-  monotonic: 1,
-  process_cputime: 2,
-  thread_cputime: 3,
-  boottime: 7,
-  tai: 11,
-};
 const NOTIFY = { signal: SIGEV_SIGNAL, none: SIGEV_NONE, thread: SIGEV_THREAD | SIGEV_THREAD_ID } as const;
 /** Where pointers that programs pass as sigev_value lie: in their heap. */
 const HEAP_BASE = 0x55a0_0000_0000;
@@ -226,7 +217,7 @@ function newTimer(agent: Agent, behaviour: TimerBehaviour): Operation {
     signal,
     notify: NOTIFY[behaviour.notify],
     target,
-    clock: CLOCKS[behaviour.clock],
+    clock: CLOCK_IDS[behaviour.clock],
     value,
     intervalNs,
   };

@@ -2,6 +2,7 @@
  * Tables of system-wide files: a flat list of paths and rows, from which the directories follow. Rows are built once per
  * thread from the host's description, since interfaces, disks and captured files decide what exists.
  */
+import { baseName } from "../../kernel/path.ts";
 import type { Context, DirRow, OneRow, Row, SeqOperations, SeqRow } from "../row.ts";
 import type { Text } from "../text.ts";
 
@@ -23,10 +24,6 @@ export interface Records {
 export interface LeafOptions {
   readonly write?: Row["write"];
   readonly strictMode?: boolean;
-}
-
-export function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** A file shown in one piece (proc_create_single). */

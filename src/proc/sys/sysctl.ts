@@ -1,8 +1,9 @@
 /** From a line of a sysctl table to the row that shows it and takes writes. */
 import { EINVAL, EPERM } from "../../kernel/errno.ts";
+import { baseName } from "../../kernel/path.ts";
+import { latin1Text } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import type { Context, RawRow } from "../row.ts";
-import { baseName } from "../root/tree.ts";
 import type { Leaf } from "../root/tree.ts";
 import type { Convert } from "./parse.ts";
 import { parseString, parseVector, toInt, toUnsigned } from "./parse.ts";
@@ -80,15 +81,9 @@ function readValue(text: string, textual: boolean, offset: number, dest: Uint8Ar
   return length;
 }
 
-function latin1(data: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < data.length; i++) text += String.fromCharCode(data[i]!);
-  return text;
-}
-
 function writeChecked(c: Context, rule: Rule, store: Store, offset: number, data: Uint8Array): number {
   if (data.length === 0) return 0;
-  const text = latin1(data);
+  const text = latin1Text(data);
   if (rule.kind === "string") {
     const result = store.set(c, parseString(text, offset, store.get(c), rule.size));
     return result < 0 ? result : data.length;

@@ -6,6 +6,7 @@ import { rlimit } from "../../kernel/limits.ts";
 import { OPEN_FILE } from "../../kernel/open-file.ts";
 import { CAP_SYS_ADMIN } from "../../kernel/subject.ts";
 import { isZombie } from "../../kernel/task.ts";
+import { latin1Text } from "../../shm/bytes.ts";
 import { formatIdMap, formatLimits, formatTimensOffset } from "./base-format.ts";
 import type { Context } from "../row.ts";
 import type { Text } from "../text.ts";
@@ -43,7 +44,7 @@ export function openSetgroups(c: Context): number {
 /** "allow" changes nothing; "deny" comes too late once gids are mapped (-EPERM); else -EINVAL (proc_setgroups_write). */
 export function writeSetgroups(_c: Context, offset: number, data: Uint8Array): number {
   if (offset !== 0 || data.length > SETGROUPS_MAX) return -EINVAL;
-  const text = String.fromCharCode(...data).trimEnd();
+  const text = latin1Text(data).trimEnd();
   if (text === "allow") return data.length;
   return text === "deny" ? -EPERM : -EINVAL;
 }
@@ -59,9 +60,7 @@ export function showTimensOffsets(c: Context, out: Text): number {
 /** Offsets of a time namespace that has processes can't change: -EACCES for well-formed lines, else -EINVAL. */
 export function writeTimensOffsets(_c: Context, offset: number, data: Uint8Array): number {
   if (data.length >= PAGE_SIZE) return -EINVAL;
-  const lines = String.fromCharCode(...data)
-    .trimEnd()
-    .split("\n");
+  const lines = latin1Text(data).trimEnd().split("\n");
   const good = (line: string): boolean => /^\s*(monotonic|boottime|[17])\s+-?\d+\s+\d{1,9}\s*$/.test(line);
   return offset === 0 && lines.length <= 2 && lines.every(good) ? -EACCES : -EINVAL;
 }
