@@ -10,7 +10,7 @@ import { tablesOf } from "../src/proc/tables.ts";
 import { FaultyFileSystem } from "../src/proc/fs/faulty-fs.ts";
 import type { CallerFacts, FileSystem } from "../src/proc/vfs.ts";
 import { packageVersion } from "./version.ts";
-import type { FileSystemContext } from "./worker.ts";
+import type { FileSystemContext } from "./file-system-module.ts";
 
 /** What the threads of one simulation share; cloned into each. */
 export interface FileSystemData {

@@ -28,11 +28,24 @@ export function runProgram(program: string, args: string[], fd?: number, timeout
   });
 }
 
-/** Resolves the directory's path; the last component may be a mount whose server is dead. */
-function realDirectory(dir: string): string {
+/**
+ * A directory's absolute path without symbolic links. A mount whose server is dead can't be looked at, but its parent can.
+ * @throws what realpath(3) does
+ */
+export function realMountPath(dir: string): string {
   const absolute = resolve(dir);
   try {
     return realpathSync(absolute);
+  } catch (error) {
+    if (errorCode(error) !== "ENOTCONN") throw error;
+    return join(realpathSync(dirname(absolute)), basename(absolute));
+  }
+}
+
+/** As {@link realMountPath}, with a sentence for what is wrong. @throws MountError */
+function realDirectory(dir: string): string {
+  try {
+    return realMountPath(dir);
   } catch (error) {
     if (errorCode(error) === "ENOENT") {
       throw new MountError("ESYNTH_NO_DIR", `The mount point ${dir} does not exist; create it first (mkdir ${dir}).`);
@@ -40,10 +53,7 @@ function realDirectory(dir: string): string {
     if (errorCode(error) === "ENOTDIR") {
       throw new MountError("ESYNTH_NOT_DIR", `The mount point ${dir} is not a directory.`);
     }
-    if (errorCode(error) !== "ENOTCONN") {
-      throw new MountError("ESYNTH_PERMISSION", `The mount point ${dir} cannot be reached: ${errorText(error)}.`);
-    }
-    return join(realpathSync(dirname(absolute)), basename(absolute));
+    throw new MountError("ESYNTH_PERMISSION", `The mount point ${dir} cannot be reached: ${errorText(error)}.`);
   }
 }
 

@@ -35,7 +35,7 @@ export function createMountShared(wake?: WakeWord): MountShared {
 export interface MountOptions {
   /** Existing directory to mount on. */
   dir: string;
-  /** URL of a module that exports createFileSystem(data, context); see CreateFileSystem in worker.ts. */
+  /** URL of a module that exports createFileSystem(data, context); see file-system-module.ts. */
   fileSystemModule: string | URL;
   /** Handed to createFileSystem in each thread; must be cloneable. */
   data?: unknown;

@@ -5,9 +5,10 @@
  * Once a role's loop runs, the thread's event loop never turns again: it can post messages but gets none.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import type { CallerFacts, FileSystem } from "../src/proc/vfs.ts";
+import type { FileSystem } from "../src/proc/vfs.ts";
 import { RealCallers } from "./caller.ts";
 import { Control } from "./control.ts";
+import { loadFileSystem } from "./file-system-module.ts";
 import { NotifyRing, drainNotifications } from "./notify.ts";
 import type { WakeWord } from "./parking.ts";
 import { ParkingLot } from "./parking.ts";
@@ -47,38 +48,15 @@ export type ThreadMessage =
   | { kind: "complaint"; sentence: string }
   | { kind: "end"; why: string };
 
-/** What createFileSystem gets beside its data. */
-export interface FileSystemContext {
-  /** "serve" or "slow": both must never sleep in a file system call, but return WOULD_WAIT. */
-  role: Role;
-  /** Unique among the threads of this mount. */
-  thread: number;
-  /** Who the callers are on the real machine. */
-  callers: CallerFacts;
-  /** Takes names that became wrong. */
-  notifications: NotifyRing;
-}
-
-/** The export that a file-system module must have. */
-export type CreateFileSystem = (data: unknown, context: FileSystemContext) => FileSystem | Promise<FileSystem>;
-
 function post(message: ThreadMessage): void {
   parentPort?.postMessage(message);
 }
 
 const complain = (sentence: string): void => post({ kind: "complaint", sentence });
 
-async function makeFileSystem(data: ThreadData): Promise<FileSystem> {
-  const module = (await import(data.fileSystemModule)) as { createFileSystem?: CreateFileSystem };
-  if (typeof module.createFileSystem !== "function") {
-    throw new Error(`${data.fileSystemModule} does not export createFileSystem()`);
-  }
-  return module.createFileSystem(data.data, {
-    role: data.role,
-    thread: data.index,
-    callers: new RealCallers(data.procRoot),
-    notifications: new NotifyRing(data.ring),
-  });
+function makeFileSystem(data: ThreadData): Promise<FileSystem> {
+  const callers = new RealCallers(data.procRoot);
+  return loadFileSystem(data.fileSystemModule, data.data, { thread: data.index, callers });
 }
 
 function sessionOptions(data: ThreadData, control: Control, lot: ParkingLot): SessionOptions {

@@ -1,9 +1,9 @@
 /** Mounts of ours, as seen by another process: finding one, and the server behind it. */
-import { readdirSync, readFileSync, realpathSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
 import { errorCode } from "../errors.ts";
 import { connectionOf, isFuse, mountAt } from "../mountinfo.ts";
 import type { MountRecord } from "../mountinfo.ts";
+import { realMountPath } from "../mount-point.ts";
 import { MOUNT_NAME } from "../options.ts";
 import { EXIT } from "./exit-codes.ts";
 import { CommandError } from "./failure.ts";
@@ -27,15 +27,10 @@ export function findOurMount(given: string): OurMount {
   return { dir, record };
 }
 
-/** A mount whose server is dead can't be looked at, but its parent can. */
 function realPath(given: string): string {
-  const absolute = resolve(given);
   try {
-    return realpathSync(absolute);
+    return realMountPath(given);
   } catch (error) {
-    if (errorCode(error) === "ENOTCONN") {
-      return join(realpathSync(dirname(absolute)), basename(absolute));
-    }
     throw new CommandError(EXIT.mountPoint, `${given} cannot be reached (${errorCode(error)})`, { cause: error });
   }
 }

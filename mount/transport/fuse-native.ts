@@ -1,14 +1,13 @@
 /** The portable transport: the npm package fuse-native, on the main thread. */
-import type { FileSystem } from "../../src/proc/vfs.ts";
 import { RealCallers } from "../caller.ts";
 import { MountError, errorText } from "../errors.ts";
+import { loadFileSystem } from "../file-system-module.ts";
 import { abortConnection, prepareMountPoint, unmountOnce, waitForConnectionEnd } from "../mount-point.ts";
 import type { MountRecord } from "../mountinfo.ts";
 import { mountAt } from "../mountinfo.ts";
 import { NotifyRing } from "../notify.ts";
 import type { MountPlan, MountStats, MountedFileSystem } from "../options.ts";
 import { Watchdog } from "../watchdog.ts";
-import type { CreateFileSystem } from "../worker.ts";
 import type { NativeMount, Operations, Signal } from "./native-binding.ts";
 import { deviceProblem } from "./dev.ts";
 import { loadNative } from "./native-binding.ts";
@@ -60,7 +59,7 @@ class NativeFileSystemMount implements MountedFileSystem {
     if (prepared.clearedStale) plan.logger.warn(`cleared a dead mount of ours from ${prepared.dir}`);
     const callers = new RealCallers(plan.procRoot);
     const operations = new NativeOperations(
-      await this.createFileSystem(),
+      await loadFileSystem(plan.fileSystemModule, plan.data, { thread: 0, callers }),
       this.mounter(),
       (pid) => callers.tgid(pid) !== 0,
       (sentence) => plan.logger.warn(sentence),
@@ -89,19 +88,6 @@ class NativeFileSystemMount implements MountedFileSystem {
 
   private mounter(): { uid: number; gid: number; pid: number } {
     return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, pid: process.pid };
-  }
-
-  private async createFileSystem(): Promise<FileSystem> {
-    const module = (await import(this.plan.fileSystemModule)) as { createFileSystem?: CreateFileSystem };
-    if (typeof module.createFileSystem !== "function") {
-      throw new MountError("ESYNTH_OPTION", `${this.plan.fileSystemModule} does not export createFileSystem().`);
-    }
-    return module.createFileSystem(this.plan.data, {
-      role: "serve",
-      thread: 0,
-      callers: new RealCallers(this.plan.procRoot),
-      notifications: this.ring,
-    });
   }
 
   private async mount(operations: NativeOperations): Promise<void> {
