@@ -12,7 +12,8 @@ import { Worker } from "node:worker_threads";
  */
 export function spawnThread(entry: string, options: WorkerOptions): Worker {
   const here = import.meta.url;
-  if (!here.endsWith(".ts")) return new Worker(new URL(`./${entry}.js`, here), options);
+  // Whatever node was started with is meant for the program that uses us; --input-type even keeps threads from starting.
+  if (!here.endsWith(".ts")) return new Worker(new URL(`./${entry}.js`, here), { ...options, execArgv: [] });
   const url = new URL(`./${entry}.ts`, here).href;
   // The module version of the package's "tsx/esm/api"; a require() would resolve to the other one.
   const tsx = new URL("dist/esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx/package.json"))).href;

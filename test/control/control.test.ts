@@ -328,7 +328,10 @@ describe("mistakes", () => {
 
 test("the help names every command", () => {
   const lines = helpText().split("\n");
-  expect(lines.map((line) => line.split(" ")[0])).toEqual(COMMANDS.map(({ name }) => name));
+  expect(lines.map((line) => line.split(/[ :]/)[0])).toEqual(COMMANDS.map(({ name }) => name));
+  expect(lines[0]).toBe(
+    "fork PID [--pid N] [--exec FILE [ARG...]]: a child of PID, which may execute FILE; prints its pid",
+  );
   expect(ok("help exec")).toContain("exec PID FILE [ARG...] [--hold TIME]");
   expect(controlHandler(world).help).toBe(`${helpText()}\n`);
 });

@@ -58,10 +58,9 @@ export function controlHandler(world: World): ControlHandler {
   return { run: (k, line) => runCommand(k, line, world), help: `${helpText()}\n` };
 }
 
-/** All commands with what they do, a line each, without a newline at the end. */
+/** All commands with their arguments and what they do, a line each, without a newline at the end. */
 export function helpText(): string {
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
-  return COMMANDS.map(({ name, doc }) => `${name.padEnd(width)}  ${doc}`).join("\n");
+  return COMMANDS.map((command) => `${usageOf(command)}: ${command.doc}`).join("\n");
 }
 
 function find(name: string): Command {

@@ -47,7 +47,7 @@ export class Words {
         continue;
       }
       const [name, inline] = cut(word.slice(2));
-      if (!(name in names)) throw new UsageError(`there is no option --${name}`);
+      if (!(name in names)) throw new UsageError(`there is no option --${name} (behind -- it would be an argument)`);
       const takesValue = names[name] === true;
       if (!takesValue && inline !== undefined) throw new UsageError(`--${name} takes no value`);
       const value = takesValue ? (inline ?? words[++i]) : "";
