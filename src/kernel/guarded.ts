@@ -26,7 +26,6 @@ export class TraceSnapshot {
   /** Addresses that the registers of a sleeping task are derived from; 0 without an address space. */
   startStack = 0;
   mmapBase = 0;
-  argStart = 0;
   hasMm = false;
 }
 
@@ -77,5 +76,4 @@ function sampleTrace(k: Kernel, task: Ptr, out: TraceSnapshot): void {
   out.hasMm = mm !== 0;
   out.startStack = mm === 0 ? 0 : m.load64(mm + MM.startStack);
   out.mmapBase = mm === 0 ? 0 : m.load64(mm + MM.mmapBase);
-  out.argStart = mm === 0 ? 0 : m.load64(mm + MM.argStart);
 }

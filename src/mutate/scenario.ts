@@ -6,11 +6,11 @@
  */
 import { initProcess, kernelThreads } from "./base-system.ts";
 import { Cursor } from "./cursor.ts";
-import { addGroup } from "./normalise-groups.ts";
-import type { GroupContext } from "./normalise-groups.ts";
-import { normaliseHost } from "./normalise-host.ts";
-import { Users } from "./normalise-identity.ts";
-import { faults, phases } from "./normalise-phases.ts";
+import { addGroup } from "./normalise/groups.ts";
+import type { GroupContext } from "./normalise/groups.ts";
+import { normaliseHost } from "./normalise/host.ts";
+import { Users } from "./normalise/identity.ts";
+import { faults, phases } from "./normalise/phases.ts";
 import { checkShape } from "./scenario-schema.ts";
 import { ScenarioSource } from "./scenario-source.ts";
 import type { Group, Scenario } from "./scenario-types.ts";

@@ -1,9 +1,9 @@
 /** Phases and faults. */
-import { behaviours } from "./normalise-behaviours.ts";
-import type { Cursor } from "./cursor.ts";
-import type { Users } from "./normalise-identity.ts";
-import type { Fault, Faults, Group, Phase, PhaseAction } from "./scenario-types.ts";
-import { parseFraction, parseRate } from "./units.ts";
+import { behaviours } from "./behaviours.ts";
+import type { Cursor } from "../cursor.ts";
+import type { Users } from "./identity.ts";
+import type { Fault, Faults, Group, Phase, PhaseAction } from "../scenario-types.ts";
+import { parseFraction, parseRate } from "../units.ts";
 
 /** What a phase refers to. */
 interface Known {

@@ -1,7 +1,7 @@
 /** Resource limits. */
-import type { Cursor } from "./cursor.ts";
-import type { LimitName, Limits } from "./scenario-types.ts";
-import { parseSize, UnitError } from "./units.ts";
+import type { Cursor } from "../cursor.ts";
+import type { LimitName, Limits } from "../scenario-types.ts";
+import { parseSize, UnitError } from "../units.ts";
 
 const MIB = 2 ** 20;
 

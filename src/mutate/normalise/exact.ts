@@ -1,6 +1,6 @@
 /** Values of captured processes. */
-import type { Cursor } from "./cursor.ts";
-import type { Exact, ExactThread, ExactVma, StateLetter } from "./scenario-types.ts";
+import type { Cursor } from "../cursor.ts";
+import type { Exact, ExactThread, ExactVma, StateLetter } from "../scenario-types.ts";
 
 const STATES: Record<string, StateLetter> = {
   running: "R",

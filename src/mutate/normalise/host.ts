@@ -1,8 +1,8 @@
 /** The machine: values of a scenario's `host`, and what an unremarkable server would have. */
-import type { Cursor } from "./cursor.ts";
-import { parseMount, DEFAULT_MOUNTS } from "./normalise-mounts.ts";
-import type { Disk, Host, Mount, NetworkInterface, User } from "./scenario-types.ts";
-import { parseSize } from "./units.ts";
+import type { Cursor } from "../cursor.ts";
+import { parseMount, DEFAULT_MOUNTS } from "./mounts.ts";
+import type { Disk, Host, Mount, NetworkInterface, User } from "../scenario-types.ts";
+import { parseSize } from "../units.ts";
 
 const GIB = 2 ** 30;
 

@@ -1,6 +1,6 @@
 /** Mounts, from one line in the manner of mount(8) or from details. */
-import type { Cursor } from "./cursor.ts";
-import type { Mount } from "./scenario-types.ts";
+import type { Cursor } from "../cursor.ts";
+import type { Mount } from "../scenario-types.ts";
 
 const LINE = /^(\S+) on (\S+) type (\S+)(?: \(([^)]*)\))?$/;
 

@@ -1,7 +1,7 @@
 /** Sizes of an address space. */
-import type { Cursor } from "./cursor.ts";
-import type { Memory } from "./scenario-types.ts";
-import { parseSize } from "./units.ts";
+import type { Cursor } from "../cursor.ts";
+import type { Memory } from "../scenario-types.ts";
+import { parseSize } from "../units.ts";
 
 const KIB = 1024;
 const SMALLEST_HEAP = 132 * KIB;

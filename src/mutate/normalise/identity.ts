@@ -1,6 +1,6 @@
 /** Who a process is: ids and capabilities. */
-import type { Cursor } from "./cursor.ts";
-import type { CapabilitySet, CapabilitySets, User } from "./scenario-types.ts";
+import type { Cursor } from "../cursor.ts";
+import type { CapabilitySet, CapabilitySets, User } from "../scenario-types.ts";
 
 /** In the order of their numbers (linux/capability.h). */
 const CAPABILITIES = (

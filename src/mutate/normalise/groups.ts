@@ -1,17 +1,17 @@
 /** The process tree: flattens it and fills in what an ordinary service, child or kernel thread has. */
-import { toBytes } from "./bytes.ts";
-import { baseName } from "../kernel/path.ts";
-import { splitCommandLine } from "./command-line.ts";
-import type { Cursor } from "./cursor.ts";
-import { behaviours } from "./normalise-behaviours.ts";
-import { exact, stateLetter } from "./normalise-exact.ts";
-import { fds, standardFds, timers } from "./normalise-fds.ts";
-import { capabilities, defaultCapabilities, four } from "./normalise-identity.ts";
-import type { Users } from "./normalise-identity.ts";
-import { defaultLimits, limits } from "./normalise-limits.ts";
-import { memory } from "./normalise-memory.ts";
-import type { Group, Host, ThreadSpec, Tty } from "./scenario-types.ts";
-import { parseDuration, parseSize } from "./units.ts";
+import { toBytes } from "../bytes.ts";
+import { baseName } from "../../kernel/path.ts";
+import { splitCommandLine } from "../command-line.ts";
+import type { Cursor } from "../cursor.ts";
+import { behaviours } from "./behaviours.ts";
+import { exact, stateLetter } from "./exact.ts";
+import { fds, standardFds, timers } from "./fds.ts";
+import { capabilities, defaultCapabilities, four } from "./identity.ts";
+import type { Users } from "./identity.ts";
+import { defaultLimits, limits } from "./limits.ts";
+import { memory } from "./memory.ts";
+import type { Group, Host, ThreadSpec, Tty } from "../scenario-types.ts";
+import { parseDuration, parseSize } from "../units.ts";
 
 const COMM_BYTES = 15;
 /** Kernel threads may have longer names. */

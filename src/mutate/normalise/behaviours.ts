@@ -1,11 +1,11 @@
 /** Behaviours of a group: rates and their details, with defaults that suit an ordinary server process. */
-import { baseName } from "../kernel/path.ts";
-import { splitCommandLine } from "./command-line.ts";
-import { toBytes } from "./bytes.ts";
-import type { Cursor } from "./cursor.ts";
-import type { Users } from "./normalise-identity.ts";
-import type { Behaviour, BehaviourKind, ClockName, Program, Rate, Spread } from "./scenario-types.ts";
-import { parseFraction, parseRate, splitDeviation } from "./units.ts";
+import { baseName } from "../../kernel/path.ts";
+import { splitCommandLine } from "../command-line.ts";
+import { toBytes } from "../bytes.ts";
+import type { Cursor } from "../cursor.ts";
+import type { Users } from "./identity.ts";
+import type { Behaviour, BehaviourKind, ClockName, Program, Rate, Spread } from "../scenario-types.ts";
+import { parseFraction, parseRate, splitDeviation } from "../units.ts";
 
 const KIB = 1024;
 const MOST_CPUS = 8192;

@@ -1,7 +1,7 @@
 /** Open descriptors and POSIX timers of a group. */
-import { CLOCK_IDS } from "../time/posix-timers.ts";
-import type { Cursor } from "./cursor.ts";
-import type { ClockName, Fd, PosixTimer, Tty } from "./scenario-types.ts";
+import { CLOCK_IDS } from "../../time/posix-timers.ts";
+import type { Cursor } from "../cursor.ts";
+import type { ClockName, Fd, PosixTimer, Tty } from "../scenario-types.ts";
 
 const O_WRONLY = 0o1;
 const O_RDWR = 0o2;
