@@ -1,24 +1,25 @@
 /**
  * Debug assertions in the manner of lockdep: lock order, and no sleeping inside an RCU read-side section.
  *
- * The order is this tree; a lock may be taken while only locks above it (less indented, or earlier at the same depth)
- * are held. Every lock passes its class when it is taken, in release builds too, where the check is a single branch.
+ * The order is this tree read from top to bottom: a lock may be taken only if the one taken last stands further up, and
+ * two of one class only where it says so. Indented: really taken while the one above it is held. Every lock passes its
+ * class when it is taken, in release builds too, where the check is a single branch.
  *
- *     openFile                 an open file's position and buffer (seq_file.lock)
- *      actor                   acting as a process; a parent before its child
+ *     openFile                 an open file's position and buffer (seq_file.lock); maps then take mmap or vma
+ *     actor                    acting as a process; a parent before its child
  *       credGuard              one exec of a process at a time (cred_guard_mutex)
  *         execUpdate           signal->exec_update_lock; two of them only in address order
  *           mmap               mm->mmap_lock
  *             vma              a read-locked VMA (vm_refcnt)
- *           tasklist           tasklist_lock: parents, children, threads, pid hash
- *             sighand          sighand->siglock
- *               stats          signal->stats_lock
- *               timer          k_itimer.it_lock
- *             files            files->file_lock
- *             taskAlloc        task->alloc_lock
- *               registry       the host's tables: paths, images, namespaces
- *               dentry         d_lockref
- *                 slab         slab depot and page lists
+ *         tasklist             tasklist_lock: parents, children, threads, pid hash
+ *         sighand              sighand->siglock
+ *           stats              signal->stats_lock, also under tasklist
+ *           timer              k_itimer.it_lock
+ *         files                files->file_lock
+ *         taskAlloc            task->alloc_lock
+ *           registry           the host's tables: pids (under tasklist), added files
+ *           dentry             d_lockref
+ *             slab             slab depot, page lists, retired objects
  */
 export const LockClass = {
   openFile: 0,
