@@ -17,6 +17,8 @@ export class Remote implements Hands {
   private readonly requests: number;
   private readonly responses: number;
   private readonly nap = new Int32Array(new SharedArrayBuffer(4));
+  /** Why it answers no more: every further call fails at once. */
+  private broken: string | null = null;
 
   /** @param root the directory that paths are relative to */
   constructor(root: string, uid: number, gid: number) {
@@ -52,6 +54,7 @@ export class Remote implements Hands {
   }
 
   private call<T>(operation: string, path: string, ...rest: unknown[]): T {
+    if (this.broken !== null) throw new Error(this.broken);
     writeSync(this.requests, `${JSON.stringify([operation, path, ...rest])}\n`);
     return JSON.parse(this.line(`${operation} ${path}`)) as T;
   }
@@ -69,7 +72,8 @@ export class Remote implements Hands {
         Atomics.wait(this.nap, 0, 0, 1);
       }
     }
-    throw new Error(`no answer within ${LIMIT_MS} ms: ${what}`);
+    this.broken = `no answer within ${LIMIT_MS} ms: ${what}`;
+    throw new Error(this.broken);
   }
 
   private receive(chunk: Buffer): number {
