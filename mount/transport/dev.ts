@@ -30,14 +30,18 @@ export function deviceProblem(): string | null {
 /** How often a thread looks whether the device has been mounted. */
 const MOUNT_POLL_MS = 1;
 
+/** No transport can do without the device. @throws MountError ESYNTH_NO_FUSE */
+export function requireDevice(): void {
+  if (existsSync(FUSE_DEVICE)) return;
+  throw new MountError(
+    "ESYNTH_NO_FUSE",
+    `${FUSE_DEVICE} does not exist: load the fuse module (modprobe fuse), or give the container the device (--device ${FUSE_DEVICE}).`,
+  );
+}
+
 /** Opens /dev/fuse; the descriptor is closed on exec. */
 export function openFuse(): number {
-  if (!existsSync(FUSE_DEVICE)) {
-    throw new MountError(
-      "ESYNTH_NO_FUSE",
-      `${FUSE_DEVICE} does not exist: load the fuse module (modprobe fuse), or give the container the device (--device ${FUSE_DEVICE}).`,
-    );
-  }
+  requireDevice();
   try {
     return openSync(FUSE_DEVICE, "r+");
   } catch (error) {

@@ -1,6 +1,6 @@
 /** The transports there are, and which of them to use. */
 import { MountError } from "../errors.ts";
-import { FUSE_DEVICE, deviceProblem } from "./dev.ts";
+import { FUSE_DEVICE, deviceProblem, requireDevice } from "./dev.ts";
 
 export const TRANSPORTS = ["auto", "dev", "fuse-native"] as const;
 
@@ -17,6 +17,7 @@ export interface TransportChoice {
  * @throws MountError ESYNTH_NO_TRANSPORT, ESYNTH_NO_FUSE or ESYNTH_PERMISSION
  */
 export async function chooseTransport(wanted: TransportName): Promise<TransportChoice> {
+  requireDevice();
   if (wanted === "dev") return { name: "dev", why: "asked for" };
   const native = await import("./fuse-native.ts");
   if (wanted === "fuse-native") {
@@ -28,6 +29,8 @@ export async function chooseTransport(wanted: TransportName): Promise<TransportC
   if (problem === null) return { name: "dev", why: `${FUSE_DEVICE} can be opened` };
   const nativeProblem = native.nativeProblem();
   if (nativeProblem === null) return { name: "fuse-native", why: problem };
-  const code = problem.startsWith("there is no") ? "ESYNTH_NO_FUSE" : "ESYNTH_PERMISSION";
-  throw new MountError(code, `Nothing to mount with: ${problem}, and fuse-native cannot work: ${nativeProblem}.`);
+  throw new MountError(
+    "ESYNTH_PERMISSION",
+    `Nothing to mount with: ${problem}, and fuse-native cannot work: ${nativeProblem}.`,
+  );
 }

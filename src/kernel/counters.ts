@@ -34,7 +34,8 @@ export const EVENT_NAMES = Object.keys(Event);
 export const EVENT_MEANINGS: Readonly<Record<keyof typeof Event, string>> = {
   speculated: "begun without a lock (a read; of maps, smaps and numa_maps: one mapping)",
   retried: "speculations that a writer spoilt, and that were begun again",
-  fellBack: "reads that took the lock: a writer was at it, or the path is switched to locked",
+  fellBack:
+    "times that a read took the lock (of maps and its kin: once a buffer): a writer was at it, or the path is locked",
   waited: "times that a reader had to wait for the lock",
   gapVerified: "gaps between two mappings looked up again, since the address space changed meanwhile",
   mmapLockFallback: "mappings that were locked under mmap_lock, since a writer was at them",
