@@ -33,7 +33,7 @@ interface Entry {
 const NOBODY: RealStatus = { tgid: 0, effective: [0, 0], permitted: [0, 0], groups: [] };
 
 /** Parses the text of /proc/<pid>/status. */
-export function parseStatus(text: string): RealStatus {
+function parseStatus(text: string): RealStatus {
   const field = (name: string): string => new RegExp(`^${name}:[\\t ]*(.*)$`, "m").exec(text)?.[1] ?? "";
   const capabilities = (name: string): readonly [number, number] => {
     const digits = field(name).padStart(16, "0");

@@ -13,7 +13,7 @@ export interface ProgramResult {
 }
 
 /** Runs a program to its end, without blocking: it may well look at our own mount. `fd` becomes its descriptor 3. */
-export function runProgram(program: string, args: string[], fd?: number, timeoutMs = 10_000): Promise<ProgramResult> {
+function runProgram(program: string, args: string[], fd?: number, timeoutMs = 10_000): Promise<ProgramResult> {
   return new Promise((done, reject) => {
     const stdio =
       fd === undefined ? (["ignore", "ignore", "pipe"] as const) : (["ignore", "ignore", "pipe", fd] as const);

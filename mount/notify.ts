@@ -46,7 +46,7 @@ const CHILD_HI = 5;
 const NAME_LENGTH = 6;
 const NAME = 7;
 /** Longest name that fits an entry: pids, descriptors and most others do. */
-export const RING_NAME_MAX = (ENTRY_WORDS - NAME) * 4;
+const RING_NAME_MAX = (ENTRY_WORDS - NAME) * 4;
 
 export function allocateNotifyRing(): SharedArrayBuffer {
   const buffer = allocateShared(RING_HEADER_WORDS + ENTRIES * ENTRY_WORDS);
@@ -183,7 +183,7 @@ function entryAt(position: number): number {
 }
 
 /** Encodes notification messages into a reused buffer. */
-export class NotificationEncoder {
+class NotificationEncoder {
   readonly bytes = Buffer.alloc(64 + abi.NAME_MAX);
 
   /** struct fuse_notify_inval_entry_out or fuse_notify_delete_out. @returns the message's length */

@@ -92,7 +92,7 @@ export type Complain = (sentence: string) => void;
  * Sends the reply that lies in the session's buffer. ENOENT means that the request is no longer known (the connection
  * was aborted, or an INTERRUPT came too late): nothing is lost by dropping it.
  */
-export function sendReply(device: FuseDevice, session: Session, length: number, complain: Complain): void {
+function sendReply(device: FuseDevice, session: Session, length: number, complain: Complain): void {
   const { reply } = session;
   if (device.send(reply.bytes, length) === 0) return;
   const code = device.lastError();
@@ -103,7 +103,7 @@ export function sendReply(device: FuseDevice, session: Session, length: number, 
 }
 
 /** Names are kept for as long as the file system says, unless the kernel cannot be told of changes. */
-export function adaptToKernel(session: Session, control: Control): void {
+function adaptToKernel(session: Session, control: Control): void {
   if (control.kernelMinor() < abi.FUSE_MINOR_EPOCH) session.reply.maxEntryValid = OLD_KERNEL_ENTRY_VALID;
 }
 

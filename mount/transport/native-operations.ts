@@ -25,7 +25,7 @@ interface Node {
 type Call = () => number;
 
 /** struct stat as fuse-native takes it: 18 unsigned words, times in milliseconds. */
-export function statWords(attr: Attr): Uint32Array {
+function statWords(attr: Attr): Uint32Array {
   const words = new Uint32Array(18);
   const put = (at: number, value: number): void => {
     words[at] = value % TWO_32;

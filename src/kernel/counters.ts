@@ -2,6 +2,7 @@
  * Counters per path and thread: which way a read was served. Each thread has a block of its own, so that counting never
  * contends; a reader adds the blocks up.
  */
+import { RCU_THREADS } from "../sync/rcu.ts";
 import { COUNTER_WORDS, HOST } from "./layout.ts";
 import type { Kernel } from "./kernel.ts";
 import { PATH_NAMES } from "./knobs.ts";
@@ -53,12 +54,12 @@ export function countEvent(k: Kernel, path: number, event: EventId): void {
 /** Sum over all threads. */
 export function eventCount(k: Kernel, path: number, event: EventId): number {
   let sum = 0;
-  for (let slot = 0; slot < 64; slot++) sum += threadEventCount(k, slot, path, event);
+  for (let slot = 0; slot < RCU_THREADS; slot++) sum += threadEventCount(k, slot, path, event);
   return sum;
 }
 
 /** One thread's count. */
-export function threadEventCount(k: Kernel, slot: number, path: number, event: EventId): number {
+function threadEventCount(k: Kernel, slot: number, path: number, event: EventId): number {
   return k.m.loadU32(HOST.counters + slot * COUNTER_WORDS + path * EVENTS + event);
 }
 

@@ -5,15 +5,12 @@ export const CAP_CHOWN = 0;
 export const CAP_DAC_OVERRIDE = 1;
 export const CAP_DAC_READ_SEARCH = 2;
 export const CAP_FOWNER = 3;
-export const CAP_KILL = 5;
 export const CAP_SETPCAP = 8;
 export const CAP_SYS_RAWIO = 17;
 export const CAP_SYS_PTRACE = 19;
 export const CAP_SYS_ADMIN = 21;
 export const CAP_SYS_NICE = 23;
 export const CAP_SYS_RESOURCE = 24;
-export const CAP_AUDIT_CONTROL = 30;
-export const CAP_PERFMON = 38;
 export const CAP_CHECKPOINT_RESTORE = 40;
 
 export interface Subject {

@@ -23,7 +23,7 @@ import type { VmaIter } from "./vma-tree.ts";
 import { vmaIterInit, vmaNext } from "./vma-tree.ts";
 
 /** What a waiting writer adds to vm_refcnt. */
-export const VMA_LOCK_OFFSET = 0x40000000;
+const VMA_LOCK_OFFSET = 0x40000000;
 const VMA_REF_LIMIT = VMA_LOCK_OFFSET - 1;
 
 /** vmaStartRead: write-locked or reused; take the slow path. */
@@ -81,7 +81,7 @@ export function mmapLockSpeculateRetry(k: Kernel, mm: Ptr, snapshot: number): bo
 }
 
 /** True if the VMA has been write-locked since mmap_lock was taken. @pre mmap_lock for write */
-export function vmaIsWriteLocked(k: Kernel, mm: Ptr, vma: Ptr): boolean {
+function vmaIsWriteLocked(k: Kernel, mm: Ptr, vma: Ptr): boolean {
   return k.m.load(vma + VMA.vmLockSeq) === k.m.load(mm + MM.mmLockSeq);
 }
 

@@ -47,13 +47,13 @@ export function vmaEndingAt(k: Kernel, mm: Ptr, address: number): Ptr {
 }
 
 /** The VMA that starts exactly at `address`, or NULL. */
-export function vmaStartingAt(k: Kernel, mm: Ptr, address: number): Ptr {
+function vmaStartingAt(k: Kernel, mm: Ptr, address: number): Ptr {
   const vma = findVma(k, mm, address);
   return vma !== NULL && vmaStart(k.m, vma) === address ? vma : NULL;
 }
 
 /** Puts a new VMA into free address space. */
-export function vmaInsert(k: Kernel, mm: Ptr, vma: Ptr, tally: Tally): void {
+function vmaInsert(k: Kernel, mm: Ptr, vma: Ptr, tally: Tally): void {
   const start = vmaStart(k.m, vma);
   const end = vmaEnd(k.m, vma);
   const edit = treePrepare(k, mm, start, end, [start, end, vma]);
@@ -74,7 +74,7 @@ export function vmaSplit(k: Kernel, mm: Ptr, vma: Ptr, address: number, newBelow
 }
 
 /** As {@link vmaSplit}, for callers who have made sure of the number of VMAs (__split_vma). */
-export function splitUncounted(k: Kernel, mm: Ptr, vma: Ptr, address: number, newBelow: boolean): Ptr {
+function splitUncounted(k: Kernel, mm: Ptr, vma: Ptr, address: number, newBelow: boolean): Ptr {
   const { m } = k;
   const start = vmaStart(m, vma);
   const end = vmaEnd(m, vma);

@@ -22,7 +22,7 @@ export type VmaNameId = (typeof VmaName)[keyof typeof VmaName];
 
 /** [vsyscall], which is no mapping of the process: the last page but a few of the address space (get_gate_vma). */
 export const GATE_START = 0xffffffffff600000;
-export const GATE_END = 0xffffffffff601000;
+const GATE_END = 0xffffffffff601000;
 
 const OPENING_BRACKET = 0x5b;
 

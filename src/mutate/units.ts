@@ -26,7 +26,7 @@ const MILLISECONDS: Record<string, number> = {
 const POWERS = "KMGTP";
 
 /** More events a second than one process can do; a rate beyond it is a slip of the pen. */
-export const MAX_RATE = 1_000_000;
+const MAX_RATE = 1_000_000;
 /** A thousand years. */
 const MAX_DURATION_MS = 3.2e13;
 

@@ -65,7 +65,7 @@ export class ArenaFullError extends Error {
 }
 
 /** Thrown when the allocator finds an object in the wrong state: always a bug in synthproc. */
-export class SlabError extends Error {
+class SlabError extends Error {
   readonly code = "ESYNTH_SLAB";
 }
 

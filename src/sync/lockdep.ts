@@ -13,13 +13,13 @@
  *             vma              a read-locked VMA (vm_refcnt)
  *         tasklist             tasklist_lock: parents, children, threads, pid hash
  *         sighand              sighand->siglock
- *           stats              signal->stats_lock, also under tasklist
  *           timer              k_itimer.it_lock
+ *         stats                signal->stats_lock, also under tasklist
  *         files                files->file_lock
  *         taskAlloc            task->alloc_lock
- *           registry           the host's tables: pids (under tasklist), added files
- *           dentry             d_lockref
- *             slab             slab depot, page lists, retired objects
+ *         registry             the host's tables: pids (also under tasklist), added files
+ *     dentry                   d_lockref
+ *     slab                     slab depot, page lists, retired objects: under any of them
  */
 export const LockClass = {
   openFile: 0,
@@ -30,8 +30,8 @@ export const LockClass = {
   vma: 5,
   tasklist: 6,
   sighand: 7,
-  stats: 8,
-  timer: 9,
+  timer: 8,
+  stats: 9,
   files: 10,
   taskAlloc: 11,
   registry: 12,

@@ -63,7 +63,7 @@ export function kernelConfig(scenario: Scenario, options: ConfigOptions): Kernel
 }
 
 /** kernel.threads-max of a host. */
-export function threadsMax(host: Host): number {
+function threadsMax(host: Host): number {
   return host.threadsMax ?? Math.floor(host.memory / THREAD_SHARE);
 }
 

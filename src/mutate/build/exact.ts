@@ -170,7 +170,7 @@ function applyScheduling(k: Kernel, task: Ptr, { stat, status, schedstat }: Exac
  * Nanoseconds in user and kernel mode that make up `runtime` and show as these clock ticks; the ticks alone, if the two
  * were not read at the same moment.
  */
-export function splitRuntime(runtime: number, userTicks: number, systemTicks: number): [number, number] {
+function splitRuntime(runtime: number, userTicks: number, systemTicks: number): [number, number] {
   const user = userTicks * NS_PER_TICK;
   const system = systemTicks * NS_PER_TICK;
   const rest = runtime - user - system;

@@ -65,7 +65,7 @@ function megahertz(model: string): number {
 }
 
 /** A line of mountinfo; blanks become octal escapes, as the kernel writes them. */
-export function mountinfoLine(mount: Mount): string {
+function mountinfoLine(mount: Mount): string {
   const optional = mount.propagation === "" ? "" : `${mount.propagation} `;
   const where = `${escape(mount.root)} ${escape(mount.target)} ${mount.options} ${optional}`;
   const what = `${mount.type} ${escape(mount.source)} ${mount.superOptions}`;

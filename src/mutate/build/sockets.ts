@@ -6,7 +6,7 @@ import { processCounts } from "./census.ts";
 export type SocketFd = Extract<Fd, { kind: "socket" }>;
 
 /** Inodes that a kernel has given away before the first service starts. */
-export const FIRST_SOCKET_INODE = 10_000;
+const FIRST_SOCKET_INODE = 10_000;
 /** Rows of net/* that a scenario lists at most: every thread of the server keeps a copy. */
 const MAX_LISTED = 20_000;
 

@@ -88,7 +88,7 @@ export function scenarioWaitKinds(scenario: Scenario): WaitKind[] {
 }
 
 /** The kind of a captured process: its wchan, system call and stack, as far as they could be read. */
-export function capturedKind(exact: Exact): WaitKind {
+function capturedKind(exact: Exact): WaitKind {
   const wchan = exact.files["wchan"] ?? "0";
   const syscall = Number.parseInt(exact.files["syscall"] ?? "-1", 10);
   const stack = (exact.files["stack"] ?? "").split("\n").filter(Boolean);

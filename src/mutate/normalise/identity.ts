@@ -10,8 +10,8 @@ const CAPABILITIES = (
   "mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore"
 ).split(" ");
 
-export const NO_CAPABILITIES: CapabilitySet = [0, 0];
-export const ALL_CAPABILITIES: CapabilitySet = [0xffffffff, 2 ** (CAPABILITIES.length - 32) - 1];
+const NO_CAPABILITIES: CapabilitySet = [0, 0];
+const ALL_CAPABILITIES: CapabilitySet = [0xffffffff, 2 ** (CAPABILITIES.length - 32) - 1];
 
 export type Four = [number, number, number, number];
 

@@ -280,7 +280,7 @@ function fillTemplates(texts: readonly ByteString[], member: number, turn: numbe
 }
 
 /** `{i}` is the index of the process in its group, `{n}` counts the events. */
-export function fillTemplate(text: ByteString, member: number, turn: number): ByteString {
+function fillTemplate(text: ByteString, member: number, turn: number): ByteString {
   if (!text.includes("{")) return text;
   return text.replaceAll("{i}", String(member)).replaceAll("{n}", String(turn));
 }

@@ -239,7 +239,7 @@ function restart(scene: Scene, agent: Agent, at: number): void {
 }
 
 /** After an exec. */
-export function startUp(scene: Scene, agent: Agent, threads: boolean, at: number): void {
+function startUp(scene: Scene, agent: Agent, threads: boolean, at: number): void {
   firstBurst(scene, agent, agent.pid, at, true);
   if (!threads) return;
   for (const spec of agent.group.threads) {
@@ -269,7 +269,7 @@ function settleStop(scene: Scene, agent: Agent, slot: Slot, at: number): void {
 }
 
 /** A process of this mutator ends by itself. */
-export function endProcess(scene: Scene, agent: Agent, code: number, at: number): void {
+function endProcess(scene: Scene, agent: Agent, code: number, at: number): void {
   const result = scene.apply(agent, { kind: "exit", code });
   if (result === BUSY) scene.later(agent, at + BUSY_RETRY_NS, { kind: "end", code });
   else ended(scene, agent, at, usualRespawnNs(agent));

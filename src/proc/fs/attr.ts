@@ -14,7 +14,7 @@ import { HIDEPID_OFF, rootOwner, taskDumpOwner } from "./permission.ts";
 import type { Attr } from "../vfs.ts";
 
 /** Seconds for which a name may be kept: not at all where it depends on who asks. */
-export function keepName(c: RequestContext, seconds: number): number {
+function keepName(c: RequestContext, seconds: number): number {
   return c.k.m.load(HOST.hidepid) === HIDEPID_OFF ? seconds : 0;
 }
 

@@ -11,7 +11,7 @@ import type { Ptr } from "../../sync/atomics.ts";
 import { MAY_EXEC, MAY_READ, MAY_WRITE } from "../row.ts";
 
 /** File types of st_mode. */
-export const S_IFMT = 0o170000;
+const S_IFMT = 0o170000;
 export const S_IFSOCK = 0o140000;
 export const S_IFLNK = 0o120000;
 export const S_IFREG = 0o100000;
@@ -23,9 +23,9 @@ const OPEN_DIRECTORY = S_IFDIR | 0o555;
 
 /** hidepid= of the mount (linux/proc_fs.h). */
 export const HIDEPID_OFF = 0;
-export const HIDEPID_NO_ACCESS = 1;
+const HIDEPID_NO_ACCESS = 1;
 export const HIDEPID_INVISIBLE = 2;
-export const HIDEPID_NOT_PTRACEABLE = 4;
+const HIDEPID_NOT_PTRACEABLE = 4;
 
 /** Where an owner goes. */
 export interface Owner {

@@ -14,7 +14,7 @@ import type { Attr, DirSink } from "../vfs.ts";
 import { DT_DIR } from "../vfs.ts";
 
 /** Cursor of pid 0 (TGID_OFFSET): a reader goes on after processes came and went. */
-export const TGID_OFFSET = 258;
+const TGID_OFFSET = 258;
 /** Cursor behind the last process there can be. */
 const END_OFFSET = PID_MAX_LIMIT + TGID_OFFSET;
 /** Cursor of the first entry after "." and "..". */
@@ -105,7 +105,7 @@ function listProcesses(c: RequestContext, first: number, plus: Attr | null, sink
 }
 
 /** Fills in everything about /proc/<pid>. @returns false if it has just gone */
-export function fillPid(c: RequestContext, pid: number, out: Attr): boolean {
+function fillPid(c: RequestContext, pid: number, out: Attr): boolean {
   const task = findTask(c.k, pid);
   if (task === NULL) return false;
   c.task = task;

@@ -23,7 +23,7 @@ import { Text } from "../text.ts";
 import { WOULD_WAIT } from "../vfs.ts";
 
 /** Bytes of a new buffer. */
-export const SEQ_BUFFER_SIZE = 4096;
+const SEQ_BUFFER_SIZE = 4096;
 
 /** Serves reads; one per thread, reused. Its fields hold the state of the open file while one read is under way. */
 export class SeqReader {

@@ -21,13 +21,13 @@ function reversed(bytes: readonly number[]): string {
 }
 
 /** Four bytes of a dotted quad; zeros if it is none. */
-export function ipv4Bytes(address: string): number[] {
+function ipv4Bytes(address: string): number[] {
   const parts = address.split(".").map(Number);
   return parts.length === 4 && parts.every((part) => part >= 0 && part <= 255) ? parts : [0, 0, 0, 0];
 }
 
 /** Sixteen bytes of an IPv6 address, which may have `::` and end in a dotted quad. */
-export function ipv6Bytes(address: string): number[] {
+function ipv6Bytes(address: string): number[] {
   const quad = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(address);
   if (quad !== null) {
     const [a, b, c, d] = ipv4Bytes(quad[2]!) as [number, number, number, number];

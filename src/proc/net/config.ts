@@ -8,7 +8,7 @@ const ROUTE_WIDTH = 127;
 const ROUTE_UP = 1;
 const ROUTE_GATEWAY = 2;
 
-export function routeLine(name: string, target: string, gateway: string, flags: number, mask: string): string {
+function routeLine(name: string, target: string, gateway: string, flags: number, mask: string): string {
   const flagText = flags.toString(16).toUpperCase().padStart(4, "0");
   return `${name}\t${target}\t${gateway}\t${flagText}\t0\t0\t0\t${mask}\t0\t0\t0`.padEnd(ROUTE_WIDTH) + "\n";
 }

@@ -25,7 +25,7 @@ function packets(bytes: number, bytesAtBoot: number, packetsAtBoot: number | und
   return Math.ceil(bytes / (perPacket > 0 ? perPacket : PACKET_BYTES));
 }
 
-export function trafficOf(k: Kernel, one: HostInterface): Traffic {
+function trafficOf(k: Kernel, one: HostInterface): Traffic {
   const seconds = bootTimeNs(k) / 1e9;
   const rxBytes = Math.floor(one.rxBytes + one.rxRate * seconds);
   const txBytes = Math.floor(one.txBytes + one.txRate * seconds);

@@ -39,7 +39,7 @@ export function diskBytes(k: Kernel, disk: HostDisk): { read: number; written: n
 }
 
 /** The counters that so many bytes amount to; each grows with them. */
-export function diskLine(disk: HostDisk, read: number, written: number): DiskLine {
+function diskLine(disk: HostDisk, read: number, written: number): DiskLine {
   const readSectors = Math.floor(read / 4096) * (4096 / SECTOR);
   const writeSectors = Math.floor(written / 4096) * (4096 / SECTOR);
   const reads = Math.ceil(readSectors / READ_SECTORS);

@@ -45,7 +45,7 @@ export function showIomem(c: Context, out: Text): void {
 }
 
 /** The unified hierarchy holds all controllers. */
-export function showCgroups(c: Context, out: Text): void {
+function showCgroups(c: Context, out: Text): void {
   out.str("#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
   const count = Math.max(1, c.k.config.cgroups.length);
   for (const name of CGROUP_CONTROLLERS) out.str(name).str("\t0\t").dec(count).str("\t1\n");

@@ -94,7 +94,7 @@ const POSTED: readonly IrqLine[] = [
 ];
 
 /** How often a source interrupted one CPU, when `total` interrupts came in. Grows with `total`. */
-export function irqCount(line: IrqLine, cpu: number, cpus: number, total: number): number {
+function irqCount(line: IrqLine, cpu: number, cpus: number, total: number): number {
   const share = line.share / MILLION;
   if (line.cpu >= 0) return line.cpu === cpu ? Math.floor(total * share) : 0;
   // CPU 0 is somewhat busier than the others.
@@ -103,7 +103,7 @@ export function irqCount(line: IrqLine, cpu: number, cpus: number, total: number
 }
 
 /** Numbers that /proc/stat lists: all that this kernel could hand out on x86 (arch_probe_nr_irqs). */
-export function numberOfIrqs(cpus: number): number {
+function numberOfIrqs(cpus: number): number {
   return Math.min(408 + 8 * cpus, 256 * cpus);
 }
 
@@ -139,7 +139,7 @@ function cpuHeader(indent: number, cpus: number, out: Text): void {
 }
 
 /** Digits of the largest interrupt number, three at least: the width of the first column. */
-export function labelWidth(cpus: number): number {
+function labelWidth(cpus: number): number {
   return Math.max(3, String(numberOfIrqs(cpus)).length);
 }
 
@@ -189,7 +189,7 @@ export function interruptRecords(lines: readonly IrqLine[]): Records {
 }
 
 /** Kinds of softirqs in the kernel's order, each with its share in millionths. */
-export const SOFTIRQ_KINDS: readonly (readonly [name: string, share: number])[] = [
+const SOFTIRQ_KINDS: readonly (readonly [name: string, share: number])[] = [
   ["HI", 10],
   ["TIMER", 150000],
   ["NET_TX", 90],

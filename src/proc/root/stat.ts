@@ -35,7 +35,7 @@ export function elapsedTicks(k: Kernel): number {
 }
 
 /** Ticks of every CPU and state. */
-export function gatherCpuTimes(k: Kernel): number[][] {
+function gatherCpuTimes(k: Kernel): number[][] {
   const elapsed = elapsedTicks(k);
   const cpus: number[][] = [];
   for (let cpu = 0; cpu < k.config.cpus; cpu++) {
@@ -141,7 +141,7 @@ export function formatLoadavg(load: LoadAverage, out: Text): void {
   out.dec(load.running).byte(47).dec(load.threads).byte(32).dec(load.lastPid).byte(10);
 }
 
-export function gatherLoadavg(k: Kernel): LoadAverage {
+function gatherLoadavg(k: Kernel): LoadAverage {
   const averages: number[] = [];
   for (let i = 0; i < 3; i++) averages.push(k.m.loadU32(HOST.loadAverage + i));
   const threads = k.m.load(HOST.nrThreads);

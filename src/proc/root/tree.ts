@@ -65,7 +65,7 @@ export function directory(path: string, mode: number, doc: string): Leaf {
 }
 
 /** The lines of a text, as records. */
-export function linesOf(text: string): Records {
+function linesOf(text: string): Records {
   const lines = text.split(/(?<=\n)/).filter((line) => line !== "");
   return {
     count: () => lines.length,

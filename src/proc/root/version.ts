@@ -42,7 +42,7 @@ const AMD_FLAGS =
   "smep bmi2 invpcid rdseed adx smap clflushopt clwb sha_ni xsaveopt xsavec xgetbv1 xsaves clzero xsaveerptr";
 
 /** A processor of the model that the host names. */
-export function cpuInfoOf(model: string, mhz: number, cpus: number): CpuInfo {
+function cpuInfoOf(model: string, mhz: number, cpus: number): CpuInfo {
   const amd = /\bAMD\b/.test(model);
   return {
     vendor: amd ? "AuthenticAMD" : "GenuineIntel",

@@ -5,7 +5,7 @@ import { diskBytes, isPartition } from "./block.ts";
 import { gatherMemory, gatherMemoryEvents } from "./memory.ts";
 import type { Records } from "./tree.ts";
 
-export const VMSTAT_NAMES = [
+const VMSTAT_NAMES = [
   "nr_free_pages",
   "nr_free_pages_blocks",
   "nr_zone_inactive_anon",
@@ -205,7 +205,7 @@ export type VmstatName = (typeof VMSTAT_NAMES)[number];
 export type VmstatValues = { readonly [name in VmstatName]?: number };
 
 /** The first 57 or so are levels and agree with meminfo; the rest are counts since boot. */
-export function gatherVmstat(c: Context): VmstatValues {
+function gatherVmstat(c: Context): VmstatValues {
   return { ...levels(c), ...counts(c) };
 }
 

@@ -22,7 +22,7 @@ const DMA_PAGES = 3840;
 const DMA32_PAGES = 3 * 262144 - 4096;
 
 /** Splits memory into zones; free pages add up to those of meminfo. */
-export function zonesOf(m: MemoryInfo): Zone[] {
+function zonesOf(m: MemoryInfo): Zone[] {
   const zones: Zone[] = [];
   const sizes = [DMA_PAGES, Math.min(DMA32_PAGES, m.total - DMA_PAGES)];
   if (populatedZones(m.total) === 3) sizes.push(m.total - DMA_PAGES - DMA32_PAGES);
@@ -48,7 +48,7 @@ export function zonesOf(m: MemoryInfo): Zone[] {
 }
 
 /** Free blocks per order that hold exactly `free` pages: many large ones, some of each smaller size. */
-export function buddiesOf(free: number): number[] {
+function buddiesOf(free: number): number[] {
   const blocks = new Array<number>(ORDERS).fill(0);
   let left = free;
   for (let order = 0; order < ORDERS - 1; order++) {
@@ -98,7 +98,7 @@ export function showPageTypes(c: Context, out: Text): void {
 }
 
 /** All free blocks are movable ones. */
-export function formatPageTypes(all: readonly Zone[], out: Text): void {
+function formatPageTypes(all: readonly Zone[], out: Text): void {
   out.str("Page block order: 9\nPages per block:  512\n\n");
   out.str("Free pages count per migrate type at order ");
   for (let order = 0; order < ORDERS; order++) out.dec(order, 6).byte(32);

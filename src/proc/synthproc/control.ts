@@ -15,7 +15,7 @@ import { showCounters } from "./stats.ts";
 import { WOULD_WAIT } from "../vfs.ts";
 
 /** Longest line that a transaction file takes, in bytes. */
-export const MAX_LINE = 4096;
+const MAX_LINE = 4096;
 
 /** How a command went. */
 export interface ControlResult {

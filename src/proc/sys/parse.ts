@@ -14,19 +14,19 @@ export interface NumberAt {
 }
 
 /** True for the characters that isspace(3) knows. */
-export function isBlank(text: string, at: number): boolean {
+function isBlank(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   return code === 32 || (code >= 9 && code <= 13);
 }
 
-export function skipBlanks(text: string, from: number): number {
+function skipBlanks(text: string, from: number): number {
   let at = from;
   while (at < text.length && isBlank(text, at)) at++;
   return at;
 }
 
 /** The number at `from`, which a blank or the end must follow; null if there is none. */
-export function numberAt(text: string, from: number): NumberAt | null {
+function numberAt(text: string, from: number): NumberAt | null {
   const negative = text[from] === "-";
   const digits = /(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)/y;
   digits.lastIndex = negative ? from + 1 : from;

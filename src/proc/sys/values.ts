@@ -25,7 +25,7 @@ export const SYSCTLS: readonly SysctlSpec[] = [
 const SLOTS: ReadonlyMap<string, number> = new Map(SYSCTLS.map(([path], slot) => [path, slot]));
 
 /** The slot of a path below /proc/sys. @throws RangeError if the tables don't have it */
-export function sysctlSlot(path: string): number {
+function sysctlSlot(path: string): number {
   const slot = SLOTS.get(path);
   if (slot === undefined) throw new RangeError(`no sysctl ${path}`);
   return slot;

@@ -60,7 +60,7 @@ function textPages(k: Kernel, mm: Ptr): number {
 }
 
 /** Fills every field of `out`, hiding what a reader may not see who fails PTRACE_MODE_READ. @pre RCU */
-export function gatherStat(c: Context, out: StatSnapshot): void {
+function gatherStat(c: Context, out: StatSnapshot): void {
   const { k, task } = c;
   const { m } = k;
   const signal = m.load(task + TASK.signal);

@@ -27,7 +27,7 @@ export function showStatus(c: Context, out: Text): number {
 }
 
 /** Fills every field of `out`. @pre RCU */
-export function gatherStatus(c: Context, out: StatusSnapshot): void {
+function gatherStatus(c: Context, out: StatusSnapshot): void {
   const { k, task } = c;
   const { m } = k;
   const signal = m.load(task + TASK.signal);

@@ -19,7 +19,7 @@ export interface MountFields {
 }
 
 /** Takes a mountinfo line apart: id parent major:minor root target options [tags] - type source superoptions. */
-export function parseMountinfo(line: string): MountFields {
+function parseMountinfo(line: string): MountFields {
   const separator = line.indexOf(" - ");
   const head = line.slice(0, separator).split(" ");
   const [type = "", source = "", superOptions = ""] = line.slice(separator + 3).split(" ");
