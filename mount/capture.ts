@@ -38,6 +38,7 @@ export async function capture(options: CaptureOptions): Promise<string> {
 
 function wantedPids(root: ProcFolder, { pids, procRoot }: CaptureOptions): number[] {
   const all = listPids(procRoot);
+  if (all.length === 0) throw new MountError("ESYNTH_OPTION", `${procRoot} holds no processes; it is no proc.`);
   if (pids.length === 0) return all;
   const missing = pids.find((pid) => !all.includes(pid));
   if (missing !== undefined) throw new MountError("ESYNTH_OPTION", `There is no process ${missing} to capture.`);

@@ -49,6 +49,8 @@ describe("what can't be done", () => {
     [["mount", "/usr", "--record", "/nope/x"], EXIT.failed, /^synthproc: ENOENT: .* '\/nope\/x'/],
     [["mount", "/usr", "--daemon", "--log-file", "/nope/x"], EXIT.failed, /^synthproc: ENOENT: .* '\/nope\/x'/],
     [["mount", "/usr", "--log-file", "x"], EXIT.usage, /^synthproc: --log-file needs --daemon/],
+    [["capture", "--proc", "/usr"], EXIT.usage, /^synthproc: \/usr holds no processes; it is no proc\./],
+    [["capture", "--proc", "/nope"], EXIT.usage, /^synthproc: \/nope can't be read: ENOENT/],
     [["umount", "/nope"], EXIT.mountPoint, /^synthproc: \/nope cannot be reached \(ENOENT\)/],
     [["umount", "/proc"], EXIT.mountPoint, /^synthproc: \/proc holds a mount of \S+ \(proc\), not ours/],
     [["ctl", "/tmp/..", "x"], EXIT.mountPoint, /^synthproc: \/tmp\/\.\. /],
