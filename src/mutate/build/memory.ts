@@ -31,7 +31,7 @@ import { processCounts, threadsOf } from "./census.ts";
 import { loadExact } from "./exact-memory.ts";
 import { roundUp } from "./images.ts";
 import { furtherLibraries } from "./libraries.ts";
-import { fillTemplate, isTemplate, joinStrings } from "./templates.ts";
+import { fillTemplate, isTemplate, joinStrings } from "../templates.ts";
 
 /** Scenarios with more processes than this have one address space a group, copied as by fork. */
 const LOADED_ONE_BY_ONE = 20_000;

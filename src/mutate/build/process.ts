@@ -55,7 +55,7 @@ import { ImageMaker } from "./memory.ts";
 import { SharedIdentity } from "./shared-identity.ts";
 import { SharedPaths } from "./shared-paths.ts";
 import { SocketPlan } from "./sockets.ts";
-import { fillTemplate, isTemplate } from "./templates.ts";
+import { fillTemplate, isTemplate } from "../templates.ts";
 import { setForeground, terminalOf } from "./terminals.ts";
 import { createTimers } from "./timers.ts";
 import { groupWaitKind, waitKindId } from "./wait-kinds.ts";

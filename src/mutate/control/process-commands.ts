@@ -18,7 +18,7 @@ import type { ControlResult } from "../../proc/synthproc/control.ts";
 import { bytesText, latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { bootTimeNs } from "../../time/clock.ts";
-import { joinStrings } from "../build/templates.ts";
+import { joinStrings } from "../templates.ts";
 import type { Command } from "./command.ts";
 import { DONE, actAs, numbered, outcome } from "./command.ts";
 import type { Words } from "./words.ts";

@@ -22,6 +22,7 @@ import { latin1Bytes } from "../../shm/bytes.ts";
 import { ArenaFullError } from "../../shm/slab.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { timerCreate, timerDelete, timerSettime } from "../../time/posix-timers.ts";
+import { joinStrings } from "../templates.ts";
 import type { World } from "./apply.ts";
 import type { Operation, Who } from "./operations.ts";
 
@@ -113,11 +114,6 @@ function changeLimit(k: Kernel, task: Ptr, lower: boolean): number {
   return setRlimit(k, signal, RLIMIT_NOFILE, lower ? Math.floor(hard / 2) : hard, hard);
 }
 
-/** Strings with a NUL each, one after the other. */
-function packStrings(strings: readonly string[]): Uint8Array {
-  return latin1Bytes(strings.map((text) => `${text}\0`).join(""));
-}
-
 /** Executes a program, and stops acting as the process, at once or when a held exec is finished. */
 export function applyExec(k: Kernel, world: World, task: Ptr, operation: Of<"exec">): number {
   const program = world.program(operation.exe);
@@ -142,8 +138,8 @@ export function applyExec(k: Kernel, world: World, task: Ptr, operation: Of<"exe
 function execSpec(program: Program, { args, env, seed, setuid: owner, nonDumpable }: Of<"exec">): ExecSpec {
   return {
     program: owner < 0 ? program : { ...program, setuid: owner },
-    argv: packStrings(args),
-    envp: packStrings(env),
+    argv: joinStrings(args),
+    envp: joinStrings(env),
     nonDumpable,
     random: new Random(seed, 0x65786563),
   };

@@ -6,6 +6,7 @@ import { PAGE_SIZE } from "../../kernel/layout.ts";
 import type { Random } from "../../kernel/random.ts";
 import { CLOCK_IDS, SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID } from "../../time/posix-timers.ts";
 import type { Behaviour, BehaviourKind, ByteString, TimerBehaviour } from "../scenario-types.ts";
+import { fillTemplate } from "../templates.ts";
 import type { Agent, ChildPlan, Slot } from "./agent.ts";
 import { draw, drawInt, drawWeighted } from "./chance.ts";
 import type { Cpus } from "./cpus.ts";
@@ -277,10 +278,4 @@ function pages(bytes: number): number {
 
 function fillTemplates(texts: readonly ByteString[], member: number, turn: number): ByteString[] {
   return texts.map((text) => fillTemplate(text, member, turn));
-}
-
-/** `{i}` is the index of the process in its group, `{n}` counts the events. */
-function fillTemplate(text: ByteString, member: number, turn: number): ByteString {
-  if (!text.includes("{")) return text;
-  return text.replaceAll("{i}", String(member)).replaceAll("{n}", String(turn));
 }

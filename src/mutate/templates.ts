@@ -1,10 +1,10 @@
-/** Names and arguments of the processes of a group: `{i}` is the index in the group, `{n}` the pid. */
-import { latin1Bytes } from "../../shm/bytes.ts";
+/** Names and arguments of processes: `{i}` is the index in the group, `{n}` the pid, or a count of events. */
+import { latin1Bytes } from "../shm/bytes.ts";
 
 /** Fills a template in. */
-export function fillTemplate(template: string, index: number, pid: number): string {
+export function fillTemplate(template: string, index: number, n: number): string {
   if (!template.includes("{")) return template;
-  return template.replaceAll("{i}", String(index)).replaceAll("{n}", String(pid));
+  return template.replaceAll("{i}", String(index)).replaceAll("{n}", String(n));
 }
 
 /** True if processes of the group differ in one of these texts. */
