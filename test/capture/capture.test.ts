@@ -4,6 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { capture } from "../../mount/capture.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
@@ -51,7 +52,7 @@ beforeAll(async () => {
     await start("python3", ["-c", "import os,time\nif os.fork():print('READY',flush=True);time.sleep(1000)"], true),
   ];
   // Everything they do at the start is over then.
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   yaml = await capture({ pids: [], procRoot: "/proc", environ: true, note: (sentence) => notes.push(sentence) });
   scenario = parseScenario(yaml, "captured.yaml");
   const config = kernelConfig(scenario, { seed: 1, now: 0 });

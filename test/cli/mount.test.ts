@@ -1,11 +1,12 @@
 /** `synthproc mount`: how it starts and ends, in the foreground, as a daemon, and when it is killed. */
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { EXIT } from "../../mount/cli/exit-codes.ts";
 import { isAlive } from "../../mount/cli/mounted.ts";
 import { mountAt } from "../../mount/mountinfo.ts";
-import { cannotMount, client, removeDirectory, sleep, temporaryDirectory, until } from "../mount/helpers.ts";
+import { cannotMount, client, removeDirectory, temporaryDirectory, until } from "../mount/helpers.ts";
 import { ended, shell } from "../support/programs.ts";
 import type { Outcome } from "../support/programs.ts";
 import { PROGRAM, synthproc } from "./helpers.ts";
@@ -58,7 +59,7 @@ describe.skipIf(cannotMount("test/cli/mount"))("mount", () => {
     expect(started.status).toBe(EXIT.ok);
     const { pid } = JSON.parse(started.stdout) as Mounted;
     expect((await client("cat", `${dir}/1/comm`)).stdout).toBe("systemd\n");
-    expect(await synthproc(["umount", dir])).toEqual({ status: EXIT.ok, stdout: "", stderr: "" });
+    expect(await synthproc(["umount", dir])).toEqual({ status: EXIT.ok, signal: null, stdout: "", stderr: "" });
     expect(isAlive(pid)).toBe(false);
     expect(mountAt(dir)).toBeNull();
     expect(readFileSync(log, "utf8")).toContain("unmounted from");

@@ -2,8 +2,9 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { cannotMount, sleep } from "../mount/helpers.ts";
+import { cannotMount } from "../mount/helpers.ts";
 import { PROGRAM, synthproc } from "./helpers.ts";
 
 const IDLE = ["run", "-s", "idle", "--seed", "7", "--"];
@@ -14,7 +15,7 @@ function run(...command: string[]): ReturnType<typeof synthproc> {
 
 describe.skipIf(cannotMount("test/cli/run"))("run", () => {
   test("the status is that of the command", async () => {
-    expect(await run("true")).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(await run("true")).toEqual({ status: 0, signal: null, stdout: "", stderr: "" });
     expect(await run("sh", "-c", "exit 7")).toMatchObject({ status: 7 });
     expect(await run("sh", "-c", "kill -TERM $$")).toMatchObject({ status: 143 });
     expect(await run("sh", "-c", "kill -KILL $$")).toMatchObject({ status: 137 });
@@ -51,7 +52,7 @@ describe.skipIf(cannotMount("test/cli/run"))("run", () => {
       'test "$(cat /proc/thread-self/comm)" = cat',
       'test "$(cat /proc/self/mounts | grep -c "^synthproc /proc ")" = 1',
     ].join(" && ");
-    expect(await run("bash", "-c", script)).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(await run("bash", "-c", script)).toEqual({ status: 0, signal: null, stdout: "", stderr: "" });
   });
 
   test("standard input is the command's", async () => {

@@ -1,8 +1,9 @@
 /** `synthproc mount` in a process of its own, and what tests ask of it. */
 import { spawn } from "node:child_process";
 import type { ChildProcess, SpawnOptions } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { mountAt } from "../../mount/mountinfo.ts";
-import { removeDirectory, sleep, temporaryDirectory } from "../mount/helpers.ts";
+import { removeDirectory, temporaryDirectory } from "../mount/helpers.ts";
 import { PROGRAM } from "./helpers.ts";
 
 /** What `mount --json` prints. */

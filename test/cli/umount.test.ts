@@ -40,7 +40,7 @@ describe.skipIf(cannotMount("test/cli/umount"))("umount", () => {
 
   test("unmounts, and the server has ended when it returns", async () => {
     const { dir, server } = await serve();
-    expect(await synthproc(["umount", dir])).toEqual({ status: EXIT.ok, stdout: "", stderr: "" });
+    expect(await synthproc(["umount", dir])).toEqual({ status: EXIT.ok, signal: null, stdout: "", stderr: "" });
     expect(mountAt(dir)).toBeNull();
     const ended = server.exitCode !== null ? [server.exitCode] : await once(server, "exit");
     expect(ended[0]).toBe(0);

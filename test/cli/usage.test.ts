@@ -130,7 +130,12 @@ test("--version is that of the package", async () => {
   const packageJson = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     version: string;
   };
-  expect(await synthproc(["--version"])).toEqual({ status: 0, stdout: `${packageJson.version}\n`, stderr: "" });
+  expect(await synthproc(["--version"])).toEqual({
+    status: 0,
+    signal: null,
+    stdout: `${packageJson.version}\n`,
+    stderr: "",
+  });
 });
 
 test("exit statuses are distinct and in order", () => {

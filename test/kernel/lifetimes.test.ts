@@ -1,4 +1,5 @@
 /** What lives how long: what readers may still look at, references from zero, slots of threads, a pid that changes hands. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { Cache } from "../../src/kernel/caches.ts";
 import { ESRCH } from "../../src/kernel/errno.ts";
@@ -82,11 +83,11 @@ describe("a thread of the simulator", () => {
       k.m.store(at + 2, maySleep);
       k.idle();
       const ended = inThreads<NapJob, boolean>(BODIES, "nap", [{ buffer: k.m.buffer, at }]);
-      while (k.m.load(at) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      while (k.m.load(at) === 0) await sleep(1);
       const number = rcuStart(k.m, HOST.rcu);
       let passed = false;
       for (let i = 0; i < 50 && !passed; i++) {
-        await new Promise((resolve) => setTimeout(resolve, 1));
+        await sleep(1);
         passed = rcuPoll(k.m, HOST.rcu, number);
       }
       expect(passed).toBe(maySleep === 1);

@@ -1,6 +1,7 @@
 /** Captured address spaces: every real maps file of this machine comes back byte by byte. */
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Cache } from "../../src/kernel/caches.ts";
 import { Path } from "../../src/kernel/knobs.ts";
@@ -41,7 +42,7 @@ const sleeper = spawn("sleep", ["1000"]);
 let reals: Real[] = [];
 
 beforeAll(async () => {
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   reals = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(capture)

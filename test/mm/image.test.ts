@@ -1,6 +1,7 @@
 /** What exec makes of an address space, compared with a real process of this machine. */
 import { execFileSync, spawn } from "node:child_process";
 import { readFileSync, readlinkSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Cache } from "../../src/kernel/caches.ts";
 import type { ImageFile, KernelConfig, Program } from "../../src/kernel/config.ts";
@@ -25,7 +26,7 @@ let smaps = "";
 let stat: number[] = [];
 
 beforeAll(async () => {
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   smaps = readFileSync(`/proc/${sleeper.pid}/smaps`, "latin1");
   stat = readFileSync(`/proc/${sleeper.pid}/stat`, "latin1").split(" ").map(Number);
 });

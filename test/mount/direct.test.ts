@@ -1,4 +1,5 @@
 /** What only the direct transport can: callers, message sizes, kept names and telling the kernel. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TestMount } from "./helpers.ts";
 import { cannotMount, client, mountTree } from "./helpers.ts";
@@ -81,18 +82,18 @@ describe.skipIf(skip)("kept names", () => {
     expect(lookups()).toBe(before);
     tree.gate.store(GONE, 1);
     ring.invalidate(0, 1, "8");
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
     before = lookups();
     await known();
     expect(lookups()).toBe(before + 1);
     ring.push(DELETE, 0, 1, 2, 7, "7");
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
     expect(await state()).toBe("");
     // A name that does not fit makes the kernel doubt every name.
     await known();
     before = lookups();
     ring.invalidate(0, 1, "x".repeat(100));
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
     await known();
     expect(lookups()).toBeGreaterThan(before);
     expect(tree.mounted.stats().notificationsDropped).toBe(1);

@@ -1,13 +1,16 @@
 /** What the tests of mount/ share: temporary mount points, client processes, and reasons to skip. */
 import type { ChildProcess } from "node:child_process";
-import { execFile, execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { MountOptions, MountedFileSystem } from "../../mount/mount.ts";
 import { mountFileSystem } from "../../mount/mount.ts";
 import { mountAt } from "../../mount/mountinfo.ts";
 import type { SharedWords } from "../../mount/shared.ts";
+import type { Outcome } from "../support/programs.ts";
+import { ended } from "../support/programs.ts";
 import { createGate } from "./tree-fs.ts";
 
 /** Why real mounts cannot be tested here, or "". */
@@ -34,21 +37,9 @@ export function removeDirectory(dir: string): void {
   rmSync(dir, { recursive: true, force: true });
 }
 
-export interface ClientResult {
-  status: number;
-  stdout: string;
-  stderr: string;
-}
-
 /** Runs a client to its end, at most ten seconds. */
-export function client(program: string, ...args: string[]): Promise<ClientResult> {
-  return new Promise((resolve) => {
-    const options = { timeout: 10_000, killSignal: "SIGKILL", maxBuffer: 1 << 24, encoding: "latin1" } as const;
-    execFile(program, args, options, (error, stdout, stderr) => {
-      const status = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
-      resolve({ status, stdout, stderr });
-    });
-  });
+export function client(program: string, ...args: string[]): Promise<Outcome> {
+  return ended(program, args, { timeout: 10_000 });
 }
 
 /** A client that goes on until it is told otherwise. */
@@ -71,9 +62,6 @@ export class RunningClient {
     return performance.now() - start;
   }
 }
-
-export const sleep = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Waits until something is true. @throws Error if it is not within five seconds */
 export async function until(condition: () => boolean, what: string): Promise<void> {

@@ -24,7 +24,7 @@ describe.skipIf(skip).each(["dev", "fuse-native"] as const)("transport %s", (tra
   const at = (name: string): string => `${tree.dir}/${name}`;
 
   it("reads files whose st_size is 0", async () => {
-    expect(await client("cat", at("hello"))).toEqual({ status: 0, stdout: "hello\n", stderr: "" });
+    expect(await client("cat", at("hello"))).toEqual({ status: 0, signal: null, stdout: "hello\n", stderr: "" });
     expect((await client("stat", "-c", "%s %F %a %h %o", at("hello"))).stdout).toBe(
       "0 regular empty file 644 1 1024\n",
     );
@@ -62,7 +62,7 @@ describe.skipIf(skip).each(["dev", "fuse-native"] as const)("transport %s", (tra
       "-c",
       `head -c 90000 /dev/zero | tr '\\0' x | dd of=${at("notes")} bs=90000 status=none`,
     );
-    expect(long).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(long).toEqual({ status: 0, signal: null, stdout: "", stderr: "" });
     expect((await client("sh", "-c", `md5sum < ${at("notes")}`)).stdout.slice(0, 32)).toBe(
       createHash("md5").update("x".repeat(90000)).digest("hex"),
     );

@@ -1,7 +1,8 @@
 /** Requests that have to wait: they are parked, released, interrupted, and never delay others. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { TestMount } from "./helpers.ts";
-import { RunningClient, cannotMount, client, mountTree, sleep, stateOf, until } from "./helpers.ts";
+import { RunningClient, cannotMount, client, mountTree, stateOf, until } from "./helpers.ts";
 import { OPENED, SLOW, WAITS } from "./tree-fs.ts";
 import { createMountShared } from "../../mount/options.ts";
 import { ParkingLot } from "../../mount/parking.ts";

@@ -1,4 +1,5 @@
 /** Four mutators and two readers over one arena, all of `churn` at once, every assertion on. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { cacheName } from "../../src/kernel/caches.ts";
 import { HOST } from "../../src/kernel/layout.ts";
@@ -60,8 +61,4 @@ function leaks(k: Parameters<typeof liveObjects>[0]): [string, number][] {
   return liveObjects(k)
     .map((count, cache): [string, number] => [cacheName(cache), count - (atBoot[cache] ?? 0)])
     .filter(([name, count]) => count !== 0 && name !== "path" && !name.startsWith("bytes-"));
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -2,9 +2,10 @@
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CliServer } from "../cli/server.ts";
-import { client, sleep } from "../mount/helpers.ts";
+import { client } from "../mount/helpers.ts";
 import { missingTools } from "./needs.ts";
 
 const EXPORTER = "prometheus-node-exporter";

@@ -6,10 +6,10 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseStats } from "../../mount/cli/stats.ts";
 import { PROGRAM } from "../cli/helpers.ts";
-import { sleep } from "../mount/helpers.ts";
 import { missingTools } from "./needs.ts";
 import { Complaints } from "./results.ts";
 
