@@ -12,10 +12,13 @@ import { errorCode } from "./errors.ts";
 
 const KEEP_MS = 50;
 const CACHED = 16;
+/** Generations that are looked through for an ancestor. */
+const MOST_ANCESTORS = 12;
 
 /** What /proc/<pid>/status says. Capabilities are halves: low, high. */
 export interface RealStatus {
   tgid: number;
+  ppid: number;
   effective: readonly [number, number];
   permitted: readonly [number, number];
   groups: readonly number[];
@@ -30,7 +33,7 @@ interface Entry {
 }
 
 /** A caller that is gone, or whose pid this pid namespace cannot name: no rights beyond its uid and gid. */
-const NOBODY: RealStatus = { tgid: 0, effective: [0, 0], permitted: [0, 0], groups: [] };
+const NOBODY: RealStatus = { tgid: 0, ppid: 0, effective: [0, 0], permitted: [0, 0], groups: [] };
 
 /** Parses the text of /proc/<pid>/status. */
 function parseStatus(text: string): RealStatus {
@@ -42,6 +45,7 @@ function parseStatus(text: string): RealStatus {
   const groups = field("Groups").split(" ").filter(Boolean).map(Number);
   return {
     tgid: Number(field("Tgid")) || 0,
+    ppid: Number(field("PPid")) || 0,
     effective: capabilities("CapEff"),
     permitted: capabilities("CapPrm"),
     groups,
@@ -67,6 +71,15 @@ export class RealCallers implements CallerFacts {
 
   tgid(pid: number): number {
     return this.find(pid, -1, -1).tgid;
+  }
+
+  descends(pid: number, ancestor: number): boolean {
+    let at = this.find(pid, -1, -1).ppid;
+    for (let level = 0; at > 1 && level < MOST_ANCESTORS; level++) {
+      if (at === ancestor) return true;
+      at = this.find(at, -1, -1).ppid;
+    }
+    return false;
   }
 
   effective(caller: Caller): readonly [number, number] {

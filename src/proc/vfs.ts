@@ -24,6 +24,8 @@ export interface Caller {
 export interface CallerFacts {
   /** Thread-group id of a thread, or 0 if it is gone. */
   tgid(pid: number): number;
+  /** True if process `ancestor` is the parent of thread `pid`'s process, or its parent's, and so on; never init. */
+  descends(pid: number, ancestor: number): boolean;
   /** Effective capabilities as two 32-bit halves `[low, high]`. */
   effective(caller: Caller): readonly [number, number];
   /** Permitted capabilities as two 32-bit halves `[low, high]`. */

@@ -40,10 +40,11 @@ describe.skipIf(cannotMount("test/cli/run"))("run", () => {
   test("the caller's own links: self, thread-self, fd, exe, /dev/stdin, process substitution", async () => {
     const script = [
       'test "$(cat /proc/self/comm)" = cat',
-      // A process sees its own directory, and nobody else sees it: this one the shell must read itself.
+      // A process sees its own directory and those of its ancestors, and nobody else's.
       "read -r comm </proc/$$/comm",
       'test "$comm" = bash',
-      "! cat /proc/$$/comm 2>/dev/null",
+      'test "$(cat /proc/$$/comm)" = bash',
+      "sleep 5 & ! cat /proc/$!/comm 2>/dev/null && kill $!",
       '[[ "$(readlink -f /proc/self/exe)" = */readlink ]]',
       'test "$(echo one | cat /dev/stdin)" = one',
       'test "$(cat <(echo two))" = two',

@@ -30,9 +30,10 @@ export const TEST_HOST: HostView = {
 const FULL = [0xffffffff | 0, 0x1ff] as const;
 const NONE = [0, 0] as const;
 
-/** Root has all capabilities, others none; thread ids from 90000 on belong to process 90000. */
+/** Root has all capabilities, others none; thread ids from 90000 on belong to process 90000, whose parent is 80000. */
 export const TEST_FACTS: CallerFacts = {
   tgid: (pid) => (pid >= 90000 ? 90000 : pid),
+  descends: (pid, ancestor) => pid >= 90000 && ancestor === 80000,
   effective: (caller) => (caller.uid === 0 ? FULL : NONE),
   permitted: (caller) => (caller.uid === 0 ? FULL : NONE),
   groups: () => [],

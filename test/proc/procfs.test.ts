@@ -248,6 +248,8 @@ describe("links", () => {
   test("the caller's own pid is a link to the real one, for nobody else, and never listed", () => {
     const caller = root.as(OWNER, OWNER, 90002);
     expect(caller.readlink("90000")).toBe("/run/real-proc/90000");
+    expect(caller.readlink("80000")).toBe("/run/real-proc/80000");
+    expect(errnoOf(() => caller.lstat("80001"))).toBe(ENOENT);
     expect(caller.lstat("90000").uid).toBe(OWNER);
     expect(caller.lstat("90000").entryValid).toBe(0);
     expect(errnoOf(() => root.as(0, 0, 80000).lstat("90000"))).toBe(ENOENT);

@@ -47,6 +47,11 @@ export class CallerSubject implements Subject {
     return this.process;
   }
 
+  /** True if the caller's process descends from this one. */
+  descendsFrom(pid: number): boolean {
+    return this.caller.pid !== 0 && this.facts.descends(this.caller.pid, pid);
+  }
+
   capable(capability: number): boolean {
     const [low, high] = this.effectiveSet();
     const half = capability < 32 ? low : high;

@@ -74,9 +74,9 @@ export const NET_LINK_ROW: LinkRow = {
   },
 };
 
-/** True if a pid is the caller's own, as process or as thread. */
+/** True if a pid is the caller's own, as process or as thread, or an ancestor's: what a script's `$$` is to its commands. */
 export function isOwn(c: RequestContext, pid: number): boolean {
-  return pid === c.subject.tid() || pid === c.subject.tgid();
+  return pid === c.subject.tid() || pid === c.subject.tgid() || c.subject.descendsFrom(pid);
 }
 
 /** Fills in everything about the link that the caller's own pid is. */
