@@ -57,8 +57,11 @@ export interface CaptureOptions {
 
 /** Bytes reserved for the arena; pages cost memory when they are first touched. Machines that refuse get the next. */
 const ARENA_SIZES = [8 * 2 ** 30, 4 * 2 ** 30, 2 ** 30] as const;
-/** Pids that simulations leave to the real machine, so that a tool's own pid is rarely taken. */
-const REAL_PIDS = [1000, 100_000] as const;
+/**
+ * Pids that simulations leave to the real machine, so that a tool's own pid is not taken: new processes have pids from
+ * 300 on (RESERVED_PIDS) once pids have wrapped around, and few machines get beyond the end.
+ */
+const REAL_PIDS = [300, 100_000] as const;
 /** Below this there is no room to leave any. */
 const PID_MAX_TO_AVOID = 200_000;
 /** Everybody sees the network of this simulated process, and in a plain mount its mounts too. */

@@ -259,9 +259,10 @@ describe("links", () => {
     expect(fs.readlink(nodeHi, nodeLo, { uid: 0, gid: 0, pid: 80000 }, dest)).toBe(-ESTALE);
   });
 
-  test("a simulated process wins over the caller's own pid", () => {
+  test("the caller finds itself even where a simulated process has its pid; everybody else finds that one", () => {
     const pid = pidOf(world.ordinary);
-    expect(root.as(0, 0, pid).lstat(String(pid)).mode & 0o170000).toBe(0o040000);
+    expect(root.as(0, 0, pid).readlink(String(pid))).toBe(`/run/real-proc/${pid}`);
+    expect(root.as(0, 0, pid + 1).lstat(String(pid)).mode & 0o170000).toBe(0o040000);
   });
 
   test("of fd: their texts, modes, and what they lead to", () => {
