@@ -43,7 +43,7 @@ export function kernelConfig(scenario: Scenario, options: ConfigOptions): Kernel
   const files = new FileTable(host);
   const programs = collectPrograms(scenario, files);
   for (const group of scenario.groups) {
-    for (const path of furtherLibraries(group)) files.library(path);
+    for (const path of furtherLibraries(group)) files.addLibrary(path);
     for (const file of group.memory.files) files.add(dataFile(host, file.path, roundUp(file.size)));
   }
   return {
@@ -94,7 +94,7 @@ class FileTable {
     return this.add(executable(this.host, path, size));
   }
 
-  library(path: string): number {
+  addLibrary(path: string): number {
     return this.add(library(this.host, path));
   }
 }
@@ -124,7 +124,7 @@ function program(path: string, { size, libraries }: Wanted, files: FileTable): P
   return {
     path,
     file: files.program(path, size),
-    libraries: libraries.map((name) => files.library(name)),
+    libraries: libraries.map((name) => files.addLibrary(name)),
     bss: Math.max(DEFAULT_BSS, Math.floor(size / 32 / PAGE_SIZE) * PAGE_SIZE),
     heap: DEFAULT_HEAP,
     anonymous: START_ANONYMOUS,
