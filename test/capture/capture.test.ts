@@ -121,7 +121,8 @@ test("files of processes that hold still", () => {
 
 test("their threads", () => {
   for (const pid of pids()) {
-    const tids = readdirSync(`/proc/${pid}/task`);
+    // Node sorts names as text; /proc lists threads by number.
+    const tids = readdirSync(`/proc/${pid}/task`).sort((a, b) => Number(a) - Number(b));
     expect(simulated.ls(`${pid}/task`)).toEqual(tids);
     for (const tid of tids) {
       for (const name of THREAD_FILES.split(" ")) {
