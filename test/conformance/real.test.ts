@@ -31,8 +31,9 @@ const pids = new Map<Kind, number>();
 let thread = 0;
 const hands = new Map<Who, Remote>();
 
+/** In a session of its own: only that gives a process an autogroup, and a machine's init may have started none. */
 function start(command: string, args: string[]): number {
-  const child = spawn(command, args, { uid: OWNER, gid: OWNER, cwd: "/", stdio: "ignore" });
+  const child = spawn(command, args, { uid: OWNER, gid: OWNER, cwd: "/", stdio: "ignore", detached: true });
   children.push(child);
   return child.pid as number;
 }
