@@ -13,8 +13,8 @@ import { seqcountRetry, seqcountTryBegin, writeSeqcountBegin, writeSeqcountEnd }
 import { countEvent, Event } from "./counters.ts";
 import type { Kernel } from "./kernel.ts";
 import type { PathId } from "./knobs.ts";
-import { LOCKED } from "./knobs.ts";
-import { HOST, SIGNAL } from "./layout.ts";
+import { pathIsLocked } from "./knobs.ts";
+import { SIGNAL } from "./layout.ts";
 
 /** Token of a read section that holds the lock. */
 const EXEC_UPDATE_LOCKED = -1;
@@ -32,7 +32,7 @@ export function isExecUpdateError(token: number): boolean {
  * @returns a token: the sequence seen (no lock held), or EXEC_UPDATE_LOCKED; or an error, see {@link isExecUpdateError}
  */
 export function execUpdateReadBegin(k: Kernel, path: PathId, signal: Ptr, lock: boolean): number {
-  if (!lock && k.m.load(HOST.pathMode + path) !== LOCKED) {
+  if (!lock && !pathIsLocked(k, path)) {
     const sequence = seqcountTryBegin(k.m, signal + SIGNAL.execUpdateSeq);
     if (sequence >= 0) {
       countEvent(k, path, Event.speculated);

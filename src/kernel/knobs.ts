@@ -1,3 +1,6 @@
+import { HOST } from "./layout.ts";
+import type { Kernel } from "./kernel.ts";
+
 /** The paths of which both forms exist, each switched by /proc/sys/synthproc/<name>. */
 export const Path = {
   io: 0,
@@ -10,6 +13,10 @@ export const Path = {
   numa_maps: 7,
   timers: 8,
   revalidate: 9,
+  kcmp: 10,
+  pidfd_getfd: 11,
+  get_robust_list: 12,
+  smaps_rollup: 13,
 } as const;
 export type PathId = (typeof Path)[keyof typeof Path];
 
@@ -20,3 +27,8 @@ export const PATH_NAMES = Object.keys(Path);
 export const LOCKFREE = 0;
 /** The path as it was before the patch. */
 export const LOCKED = 1;
+
+/** True if a path is switched to its previous form. Asked once per read: a switch takes effect with the next one. */
+export function pathIsLocked(k: Kernel, path: PathId): boolean {
+  return k.m.load(HOST.pathMode + path) === LOCKED;
+}

@@ -31,7 +31,7 @@ export const OPEN_NODE_BUCKETS = 4096;
 /** Words of a cache line: what all threads write has one of its own. */
 const LINE = 16;
 /** Words of each thread's block of counters; see counters.ts. */
-export const COUNTER_WORDS = 128;
+export const COUNTER_WORDS = 256;
 /** Mutators that one simulation can have. */
 export const MAX_MUTATORS = 64;
 /** Reaped tasks that are remembered until somebody asks; see exit-events.ts. */
@@ -74,6 +74,8 @@ export const TASK = struct({
   nsproxy: WORD,
   ioContext: WORD,
   sysvsemUndo: WORD,
+  /** What set_robust_list was told: an address in the process's memory, 0 for none. */
+  robustList: QUAD,
   /** Next and previous thread of the group, NULL at the ends. [tasklist, read under RCU] */
   threadNext: WORD,
   threadPrev: WORD,
@@ -549,8 +551,11 @@ export const HOST = record({
   /** What each thread has allocated less what it has freed, by cache. */
   slabLive: RCU_THREADS * MAX_CACHES,
   caches: MAX_CACHES * SLAB_CACHE.words,
-  /** Counters by thread; see counters.ts. */
+  /** Counters by thread, and what each thread is; see counters.ts. */
   counters: RCU_THREADS * COUNTER_WORDS,
+  threadRoles: RCU_THREADS,
+  /** Two words for each type of kcmp, by which its pointers are obfuscated (kcmp_cookies_init). */
+  kcmpCookies: 16,
   /** PATH objects of the configuration, by index; see path.ts. */
   paths: WORD,
   pathCount: WORD,

@@ -9,8 +9,7 @@
 import { countEvent, Event } from "../kernel/counters.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PathId } from "../kernel/knobs.ts";
-import { LOCKED, Path } from "../kernel/knobs.ts";
-import { HOST } from "../kernel/layout.ts";
+import { Path, pathIsLocked } from "../kernel/knobs.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
 import { rcuReadLock, rcuReadUnlock } from "../sync/rcu.ts";
@@ -91,7 +90,7 @@ export class MapsWalk {
 
   /** lock_vma_range. */
   private lockRange(k: Kernel, mm: Ptr): number {
-    this.mmapLocked = k.m.load(HOST.pathMode + this.path) === LOCKED;
+    this.mmapLocked = pathIsLocked(k, this.path);
     this.lockedVma = NULL;
     if (!this.mmapLocked) {
       rcuReadLock(k.t);

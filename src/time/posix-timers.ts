@@ -13,8 +13,8 @@ import { Cache } from "../kernel/caches.ts";
 import { countEvent, Event } from "../kernel/counters.ts";
 import { EINVAL, ESRCH } from "../kernel/errno.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { LOCKED, Path } from "../kernel/knobs.ts";
-import { HOST, SIGHAND, SIGNAL, TASK, TIMER } from "../kernel/layout.ts";
+import { Path, pathIsLocked } from "../kernel/knobs.ts";
+import { SIGHAND, SIGNAL, TASK, TIMER } from "../kernel/layout.ts";
 
 /** SIGEV_* (asm-generic/siginfo.h). */
 export const SIGEV_SIGNAL = 0;
@@ -140,7 +140,7 @@ export class TimersWalk {
    * @pre RCU, until stop
    */
   start(k: Kernel, task: Ptr, index: number): number {
-    const locked = k.m.load(HOST.pathMode + Path.timers) === LOCKED;
+    const locked = pathIsLocked(k, Path.timers);
     countEvent(k, Path.timers, locked ? Event.fellBack : Event.speculated);
     if (locked && !this.lockSighand(k, task)) return -ESRCH;
     return timersStart(k, task, index);

@@ -8,7 +8,7 @@
  */
 import { Event, countEvent } from "../../kernel/counters.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { LOCKFREE, Path } from "../../kernel/knobs.ts";
+import { Path, pathIsLocked } from "../../kernel/knobs.ts";
 import { HOST } from "../../kernel/layout.ts";
 import { findTask, findTaskMatching } from "../../kernel/pid.ts";
 import { getTask, putTask } from "../../kernel/task.ts";
@@ -26,8 +26,8 @@ export const ANY_GENERATION = 0;
  * @param mask which bits of the generation must match; ANY_GENERATION for none
  */
 export function walkToTask(k: Kernel, tid: number, generation: number, mask: number): Ptr {
-  if (k.m.load(HOST.pathMode + Path.revalidate) === LOCKFREE) return rcuWalk(k, tid, generation, mask);
-  return refWalk(k, tid, generation, mask);
+  if (pathIsLocked(k, Path.revalidate)) return refWalk(k, tid, generation, mask);
+  return rcuWalk(k, tid, generation, mask);
 }
 
 /** The task of an open file, without a walk (get_proc_task). */

@@ -139,7 +139,7 @@ export function showSmapsRollup(c: Context, out: Text): number {
   rollup.start = 0;
   rollup.end = 0;
   smapsClear(smaps);
-  let result = walk.start(c.k, mm, Path.smaps, 0, 0);
+  let result = walk.start(c.k, mm, Path.smaps_rollup, 0, 0);
   while (result > 0 && walk.vma.vma !== NULL) {
     addToRollup(walk.vma, rollup, smaps);
     result = walk.next(c.k);
