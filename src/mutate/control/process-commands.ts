@@ -22,7 +22,7 @@ import { joinStrings } from "../templates.ts";
 import type { Command } from "./command.ts";
 import { DONE, actAs, numbered, outcome } from "./command.ts";
 import type { Words } from "./words.ts";
-import { UsageError } from "./words.ts";
+import { UsageError, splitLine } from "./words.ts";
 import type { World } from "./world.ts";
 import { programAt } from "./world.ts";
 
@@ -54,9 +54,9 @@ export const PROCESS_COMMANDS: readonly Command[] = [
   },
   {
     name: "exec",
-    usage: "PID FILE [ARG...] [--hold TIME] [--setuid UID] [--non-dumpable] [--comm NAME]",
-    doc: "PID (or a thread of it) executes FILE; with --hold it takes that long and keeps the exec locks",
-    options: { hold: true, setuid: true, "non-dumpable": false, comm: true },
+    usage: "PID FILE [ARG...] [--hold TIME] [--setuid UID] [--non-dumpable] [--comm NAME] [--env WORDS]",
+    doc: "PID (or a thread of it) executes FILE; with --hold it takes that long and keeps the exec locks; --env 'A=1 B=2' replaces the environment",
+    options: { hold: true, setuid: true, "non-dumpable": false, comm: true, env: true },
     run: exec,
   },
   { name: "exit", usage: "PID [STATUS]", doc: "PID ends (exit_group)", run: exit },
@@ -167,6 +167,7 @@ function exec(k: Kernel, words: Words, world: World): ControlResult {
     nonDumpable: words.flag("non-dumpable"),
     comm: words.option("comm"),
   };
+  const environment = environmentOf(words.option("env"));
   const spec = execSpec(k, world, file, words.rest(), options);
   if (typeof spec === "number") return outcome(spec);
   const task = actBegin(k, pid);
@@ -175,11 +176,20 @@ function exec(k: Kernel, words: Words, world: World): ControlResult {
     actEnd(k, task);
     return { errno: EINVAL, text: "a kernel thread executes nothing" };
   }
-  const flight = beginOrEnd(k, task, withEnvironment(k, task, spec));
+  const flight = beginOrEnd(k, task, environment === null ? withEnvironment(k, task, spec) : { ...spec, envp: environment });
   if (holdMs !== undefined && holdExec(k, flight, bootTimeNs(k) + holdMs * NS_PER_MS)) return DONE;
   execFinish(k, flight);
   actEnd(k, task);
   return holdMs === undefined ? DONE : { errno: 0, text: "too many execs are held; this one was finished at once" };
+}
+
+/** Strings `NAME=VALUE` of an option, quoted as in a shell; null if it isn't given. */
+function environmentOf(text: string | undefined): Uint8Array | null {
+  if (text === undefined) return null;
+  const strings = text === "" ? [] : splitLine(text);
+  for (const string of strings)
+    if (!/^[^=]+=/.test(string)) throw new UsageError(`--env takes words NAME=VALUE, not "${string}"`);
+  return joinStrings(strings);
 }
 
 /** As execBegin; if there is no memory for it, the caller no longer acts as the process. @throws ArenaFullError */
