@@ -1,0 +1,100 @@
+/** The circumstances of a run in words: machine, options, how to repeat it, and what to beware of. */
+import type { BenchResult, Comparison, Where } from "../result.ts";
+import { bytes, date, factor, interval, list, plural, time } from "./format.ts";
+
+/** More than this share of the CPUs busy before the run began is worth a warning. */
+const BUSY = 0.5;
+
+export const WHERES: readonly Where[] = ["in-process", "mount"];
+
+const WHERE_TITLES: Record<Where, string> = { "in-process": "In process", mount: "Over the mount" };
+
+const WHERE_TEXTS: Record<Where, string> = {
+  "in-process": "threads call the reader in shared memory: what the protocol itself costs",
+  mount: "programs open, read and close files of a real mount: what its users see",
+};
+
+export function whereTitle(where: Where): string {
+  return WHERE_TITLES[where];
+}
+
+export function whereText(where: Where): string {
+  return WHERE_TEXTS[where];
+}
+
+/** `2 CPUs (Intel Xeon), 15.6 GiB; Linux 6.18.5 x86_64; Node v20.20.2` */
+export function machineLine({ machine }: BenchResult): string {
+  const cpus = `${plural(machine.cpus, "CPU")} (${machine.cpuModel}), ${bytes(machine.memoryBytes)}`;
+  return `${cpus}; Linux ${machine.kernel} ${machine.architecture}; Node ${machine.node}`;
+}
+
+/** `load 0.33 before, 2.10 after` */
+export function loadLine({ machine }: BenchResult): string {
+  return `load ${machine.loadBefore[0].toFixed(2)} before, ${machine.loadAfter[0].toFixed(2)} after`;
+}
+
+/** `seed 7; 5 rounds of 0.5 s for each form, in the order A B B A; 2 readers; 93 s in all` */
+export function optionsLine({ seed, options, tookSeconds }: BenchResult): string {
+  const rounds = `${plural(options.rounds, "round")} of ${options.secondsPerRound} s for each form`;
+  const order = options.rounds > 1 ? ", in the order A B B A" : "";
+  return `seed ${seed}; ${rounds}${order}; ${plural(options.readers, "reader")}; ${Math.round(tookSeconds)} s in all`;
+}
+
+/** The command that runs the same again. */
+export function repeatCommand({ seed, options }: BenchResult): string {
+  const words = ["synthproc bench", ...options.names];
+  words.push(`--seed ${seed} --rounds ${options.rounds} --seconds ${options.secondsPerRound}`);
+  words.push(`--where ${options.where} --readers ${options.readers}`);
+  if (options.ps.length > 0) words.push(`--ps ${options.ps.join(",")}`);
+  return words.join(" ");
+}
+
+export function whenLine({ startedAt, version }: BenchResult): string {
+  return `${date(startedAt)}, synthproc ${version}`;
+}
+
+/** What may mislead a reader of these figures; computed, one sentence each. */
+export function warnings(result: BenchResult): string[] {
+  return [...busyWarning(result), ...crowdedWarning(result), ...fewRoundsWarning(result)];
+}
+
+function busyWarning({ machine }: BenchResult): string[] {
+  const [load] = machine.loadBefore;
+  if (load <= machine.cpus * BUSY) return [];
+  const text = `The machine was busy before the run began (load ${load.toFixed(2)} on ${plural(machine.cpus, "CPU")})`;
+  return [`${text}: spreads are wide, and some differences may be those of other programs.`];
+}
+
+function crowdedWarning({ machine, comparisons }: BenchResult): string[] {
+  const crowded = comparisons.filter((comparison) => threads(comparison) > machine.cpus);
+  if (crowded.length === 0) return [];
+  const most = Math.max(...crowded.map(threads));
+  const text = `Up to ${most} readers and writers share ${plural(machine.cpus, "CPU")}`;
+  return [
+    `${text}: they take turns, so that the longest waits are those for a CPU, and contention of caches hardly shows.`,
+  ];
+}
+
+function threads({ readers, writers }: Comparison): number {
+  return readers + writers;
+}
+
+function fewRoundsWarning({ options }: BenchResult): string[] {
+  if (options.rounds >= 3) return [];
+  return [`With ${plural(options.rounds, "round")} for each form there is no telling a difference from chance.`];
+}
+
+/** `io, stack and maps`, each once, in the order of the run. */
+export function measuredNames({ comparisons, storms }: BenchResult): string {
+  const names = [...new Set(comparisons.map(({ name }) => name))];
+  return list(storms.length > 0 ? [...names, "ps"] : names);
+}
+
+/** The published figure beside ours, or nothing if there is none. */
+export function publishedText({ name, published }: Comparison): string {
+  if (published === null) return "";
+  const { source, metric, lockfreeNs, lockedNs, ratio, ours } = published;
+  const theirs = `published ${time(lockedNs)} → ${time(lockfreeNs)}, a ratio of ${factor(ratio)} (${source})`;
+  const ends = interval(ours.low, ours.high);
+  return `${name}, ${metric}: ${theirs}; here ${factor(ours.value)}${ends === "" ? "" : ` (${ends})`}.`;
+}

@@ -1,0 +1,255 @@
+/** The result as text for a terminal. */
+import Table from "cli-table3";
+import type { BenchResult, Comparison, Form, Latency, Ratio, Storm, Summary, Where } from "../result.ts";
+import { FORMS } from "../result.ts";
+import * as describe from "./describe.ts";
+import { WHERES, whereText, whereTitle } from "./describe.ts";
+import { MISSING, factor, interval, list, percent, range, rate, time } from "./format.ts";
+import type { Paint } from "./lines.ts";
+import { colouredPaint, plainPaint, wrap } from "./lines.ts";
+import type { Metric, Verdict } from "./verdict.ts";
+import { METRICS, NO_DIFFERENCE, judgeMetric, judgeStorm, ratioText } from "./verdict.ts";
+
+export interface TextOptions {
+  /** Width of the terminal; 80 if unknown. The least width that is used is 80. */
+  columns?: number;
+  /** ANSI colours. */
+  colour: boolean;
+}
+
+interface Page {
+  columns: number;
+  /** Room for the spread beside each figure. */
+  wide: boolean;
+  paint: Paint;
+}
+
+const NARROW = 80;
+const WIDE = 116;
+
+/** Between two columns. */
+const GAP = "  ";
+const NAME_WIDTH = 20;
+
+const BORDERLESS = {
+  ...Object.fromEntries(
+    ["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"]
+      .concat(["left", "left-mid", "mid", "mid-mid", "right", "right-mid"])
+      .map((name) => [name, ""]),
+  ),
+  middle: GAP,
+};
+
+/** The whole report; lines end in a newline and have no blanks at their ends. */
+export function renderText(result: BenchResult, { columns = NARROW, colour }: TextOptions): string {
+  const width = Math.max(columns, NARROW);
+  const page: Page = { columns: width, wide: width >= WIDE, paint: colour ? colouredPaint() : plainPaint() };
+  const parts = [
+    heading(result, page),
+    ...WHERES.map((where) => comparisonsText(result, where, page)),
+    stormsText(result.storms, page),
+    conclusions(result, page),
+    footing(result, page),
+  ];
+  return `${parts.filter((part) => part !== "").join("\n\n")}\n`.replace(/[ \t]+$/gm, "");
+}
+
+function heading(result: BenchResult, { columns, paint }: Page): string {
+  const lines = [
+    describe.whenLine(result),
+    `${describe.machineLine(result)}; ${describe.loadLine(result)}`,
+    describe.optionsLine(result),
+  ];
+  const title = paint.bold("lockfree (as patched) against locked (as before the patch)");
+  return [title, ...lines.map((line) => wrap(line, columns, "  "))].join("\n");
+}
+
+function comparisonsText({ comparisons }: BenchResult, where: Where, page: Page): string {
+  const shown = comparisons.filter((comparison) => comparison.where === where);
+  if (shown.length === 0) return "";
+  const colWidths = page.wide ? [NAME_WIDTH, 10, 22, 22, 22, 9] : [NAME_WIDTH, 10, 9, 13, 9, 8];
+  const table = borderless({ head: HEAD, colWidths, colAligns: numbersRight(HEAD.length) });
+  for (const comparison of shown) {
+    table.push(...comparisonRows(comparison, page));
+  }
+  const title = `${page.paint.bold(whereTitle(where))}: ${whereText(where)}`;
+  return `${wrap(title, page.columns, "")}\n\n${table.toString().trimEnd()}`;
+}
+
+const HEAD = ["", "", "reads/s", "writer median", "p99", "max"];
+
+function comparisonRows(comparison: Comparison, page: Page): string[][] {
+  const { paint, wide } = page;
+  const names = [paint.bold(comparison.name), paint.dim(`  by ${comparison.writerOperation}`)];
+  const rows = FORMS.map((form, index) => [names[index]!, form, ...formCells(comparison, form, page)]);
+  rows.push(["", "ratio", ...METRICS.map((metric) => ratioCell(comparison, metric, page)), ""]);
+  if (!wide)
+    rows.push(["", paint.dim("  interval"), ...METRICS.map((metric) => intervalCell(comparison, metric, page)), ""]);
+  rows.push(
+    ["", paint.dim("no readers"), ...aloneCells(comparison).map(paint.dim)],
+    HEAD.map(() => ""),
+  );
+  return rows;
+}
+
+function formCells(comparison: Comparison, form: Form, page: Page): string[] {
+  const { readsPerSecond, writer } = comparison.forms[form];
+  const cells = [
+    withSpread(readsPerSecond, rate, page),
+    withSpread(writer.median, time, page),
+    withSpread(writer.p99, time, page),
+  ];
+  return [...cells, time(writer.all?.maxNs ?? null)];
+}
+
+function withSpread(summary: Summary, format: (value: number | null) => string, { wide, paint }: Page): string {
+  const spread = wide && summary.count > 1 ? range(summary.min, summary.max, format) : "";
+  return spread === "" ? format(summary.median) : `${format(summary.median)} ${paint.dim(`(${spread})`)}`;
+}
+
+function ratioCell(comparison: Comparison, metric: Metric, { wide, paint }: Page): string {
+  const ratio = metric.ratio(comparison);
+  const verdict = judgeMetric(comparison, metric);
+  return paint.verdict(verdict, wide ? ratioText(ratio, verdict) : ratioText(withoutInterval(ratio), verdict));
+}
+
+function withoutInterval(ratio: Ratio): Ratio {
+  return { ...ratio, low: null, high: null };
+}
+
+function intervalCell(comparison: Comparison, metric: Metric, { paint }: Page): string {
+  const { low, high } = metric.ratio(comparison);
+  return paint.dim(interval(low, high) || MISSING);
+}
+
+function aloneCells({ writerAlone }: Comparison): string[] {
+  const all: Latency | null = writerAlone.all;
+  return [MISSING, time(writerAlone.median.median), time(writerAlone.p99.median), time(all?.maxNs ?? null)];
+}
+
+const STORM_HEAD = ["", "lockfree runs/s", "system", "locked runs/s", "system", "ratio"];
+
+function stormsText(storms: readonly Storm[], page: Page): string {
+  if (storms.length === 0) return "";
+  const colWidths = page.wide ? [14, 24, 10, 24, 10, 24] : [12, 15, 8, 13, 8, 14];
+  const table = borderless({ head: STORM_HEAD, colWidths, colAligns: numbersRight(STORM_HEAD.length, 1) });
+  for (const storm of storms) {
+    table.push(stormRow(storm, page));
+  }
+  const title = `${page.paint.bold("ps -fe")}: so many at a time, on the mount; path walks as patched and as before`;
+  return `${wrap(title, page.columns, "")}\n\n${table.toString()}`;
+}
+
+function stormRow(storm: Storm, page: Page): string[] {
+  const cells = FORMS.flatMap((form) => {
+    const { runsPerSecond, systemPercent } = storm.forms[form];
+    return [withSpread(runsPerSecond, rate, page), percent(systemPercent.median)];
+  });
+  const verdict = judgeStorm(storm);
+  const ratio = storm.ratio.runsPerSecond;
+  const text = ratioText(page.wide ? ratio : withoutInterval(ratio), verdict);
+  return [`${storm.parallel} at once`, ...cells, page.paint.verdict(verdict, text)];
+}
+
+/** Which comparisons differ, and which do not: names with their ratios. */
+function conclusions(result: BenchResult, page: Page): string {
+  const lines = WHERES.flatMap((where) => whereConclusions(result, where, page));
+  lines.push(...stormConclusions(result.storms, page));
+  return lines.length === 0 ? "" : [page.paint.bold("What this shows"), ...lines].join("\n");
+}
+
+function whereConclusions({ comparisons }: BenchResult, where: Where, page: Page): string[] {
+  const shown = comparisons.filter((comparison) => comparison.where === where);
+  if (shown.length === 0) return [];
+  return METRICS.map((metric) => {
+    const judged = shown.map((comparison) => ({
+      name: comparison.name,
+      value: metric.ratio(comparison).value,
+      verdict: judgeMetric(comparison, metric),
+    }));
+    return wrap(`${whereTitle(where)}, ${metric.label}: ${groups(judged, metric.moreIsBetter)}.`, page.columns, "  ");
+  });
+}
+
+function stormConclusions(storms: readonly Storm[], page: Page): string[] {
+  if (storms.length === 0) return [];
+  const judged = storms.map((storm) => ({
+    name: `${storm.parallel} at once`,
+    value: storm.ratio.runsPerSecond.value,
+    verdict: judgeStorm(storm),
+  }));
+  return [wrap(`ps -fe, runs a second: ${groups(judged, true)}.`, page.columns, "  ")];
+}
+
+interface Judged {
+  name: string;
+  value: number | null;
+  verdict: Verdict;
+}
+
+/** `more with lockfree: io (1.42); no difference that this machine can show: stack and maps` */
+function groups(judged: readonly Judged[], moreIsBetter: boolean): string {
+  const words: Record<Verdict, string> = {
+    better: moreIsBetter ? "more with lockfree:" : "shorter with lockfree:",
+    worse: moreIsBetter ? "fewer with lockfree:" : "longer with lockfree:",
+    none: `${NO_DIFFERENCE}:`,
+    unknown: "too few rounds to tell:",
+    unmeasured: "not measured:",
+  };
+  const parts: string[] = [];
+  for (const verdict of Object.keys(words) as Verdict[]) {
+    const members = judged.filter((one) => one.verdict === verdict);
+    const withValue = verdict === "better" || verdict === "worse";
+    const names = members.map(({ name, value }) => (withValue ? `${name} (${factor(value)})` : name));
+    if (names.length > 0)
+      parts.push(`${words[verdict]} ${names.length === judged.length && names.length > 1 ? "all" : list(names)}`);
+  }
+  return parts.join("; ");
+}
+
+const LEGEND = [
+  "Figures are medians over the rounds. A ratio is lockfree / locked, with its interval: more reads and shorter times " +
+    "are better.",
+  "≈ marks a ratio within the spread: its interval contains 1, or the middle halves of the rounds overlap.",
+];
+
+/** Published figures, notes, what was skipped, warnings; how to read it, and how to repeat it. */
+function footing(result: BenchResult, { columns, paint }: Page): string {
+  const remarks = [
+    ...result.comparisons.flatMap(publishedText),
+    ...notes(result.comparisons),
+    ...result.skipped.map(
+      ({ name, where, why }) => `Not measured: ${name}, ${whereTitle(where).toLowerCase()}: ${why}`,
+    ),
+    ...describe.warnings(result),
+  ];
+  const paragraphs = [remarks, LEGEND.map(paint.dim), [`Again: ${describe.repeatCommand(result)}`]];
+  const filled = paragraphs.filter((lines) => lines.length > 0);
+  return filled.map((lines) => lines.map((line) => wrap(line, columns, "  ")).join("\n")).join("\n\n");
+}
+
+function publishedText(comparison: Comparison): string[] {
+  const text = describe.publishedText(comparison);
+  return text === "" ? [] : [text];
+}
+
+/** A note that several comparisons share is given once. */
+function notes(comparisons: readonly Comparison[]): string[] {
+  const names = new Map<string, Set<string>>();
+  for (const comparison of comparisons) {
+    for (const note of comparison.notes) {
+      names.set(note, (names.get(note) ?? new Set()).add(comparison.name));
+    }
+  }
+  return [...names].map(([note, of]) => (of.size > 3 ? note : `${list([...of])}: ${note}`));
+}
+
+function borderless(options: Table.TableConstructorOptions): Table.Table {
+  const style = { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true };
+  return new Table({ ...options, chars: BORDERLESS, style });
+}
+
+/** Names on the left, figures on the right. */
+function numbersRight(columns: number, names = 2): Table.HorizontalAlignment[] {
+  return Array.from({ length: columns }, (_, index) => (index < names ? "left" : "right"));
+}
