@@ -210,6 +210,19 @@ export function fdLookup(k: Kernel, task: Ptr, fd: number): Ptr {
   return files === 0 ? 0 : fdInFiles(k, files, fd);
 }
 
+/**
+ * The open file of a descriptor with a reference more, or NULL (fget_task). To be given back with {@link filePut}.
+ * @pre RCU
+ */
+export function fileGetTask(k: Kernel, task: Ptr, fd: number): Ptr {
+  spinLock(k.t, task + TASK.allocLock, LockClass.taskAlloc);
+  let file = fdLookup(k, task, fd);
+  // A file that was found but dies before the reference has just been closed: look again.
+  while (file !== 0 && !refcountIncNotZero(k.m, file + FILE.count)) file = fdLookup(k, task, fd);
+  spinUnlock(k.t, task + TASK.allocLock, LockClass.taskAlloc);
+  return file;
+}
+
 /** The smallest open descriptor ≥ `from`, or -1. @pre RCU */
 export function nextFd(k: Kernel, task: Ptr, from: number): number {
   const { m } = k;

@@ -10,12 +10,20 @@
 import { Event, countEvent } from "../kernel/counters.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PathId } from "../kernel/knobs.ts";
+import { countOnWayToLock, downReadCounted } from "../kernel/lock-wait.ts";
 import { MM, VMA } from "../kernel/layout.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { rcuReadLock, rcuReadUnlock } from "../sync/rcu.ts";
-import { downReadKillable, downReadTrylock, downWrite, downWriteKillable, upRead, upWrite } from "../sync/rwsem.ts";
+import {
+  downReadKillable,
+  downWrite,
+  downWriteKillable,
+  rwsemIsContended,
+  upRead,
+  upWrite,
+} from "../sync/rwsem.ts";
 import { seqcountRetry, seqcountTryBegin, writeSeqcountBegin, writeSeqcountEnd } from "../sync/seqcount.ts";
 import { WAIT_OK } from "../sync/thread.ts";
 import { sleepOn } from "../sync/waitqueue.ts";
@@ -59,11 +67,14 @@ export function mmapReadLockKillable(k: Kernel, mm: Ptr): number {
   return downReadKillable(k.t, mm + MM.mmapLock, LockClass.mmap);
 }
 
-/** As {@link mmapReadLockKillable}, and counts for `path` whether it had to wait. */
+/** As {@link mmapReadLockKillable}, and counts and times a wait for `path`. */
 export function mmapReadLockCounted(k: Kernel, mm: Ptr, path: PathId): number {
-  if (downReadTrylock(k.t, mm + MM.mmapLock, LockClass.mmap)) return WAIT_OK;
-  countEvent(k, path, Event.waited);
-  return downReadKillable(k.t, mm + MM.mmapLock, LockClass.mmap);
+  return downReadCounted(k, path, mm + MM.mmapLock, LockClass.mmap);
+}
+
+/** True while somebody sleeps for mmap_lock (mmap_lock_is_contended). */
+export function mmapIsContended(k: Kernel, mm: Ptr): boolean {
+  return rwsemIsContended(k.t, mm + MM.mmapLock);
 }
 
 export function mmapReadUnlock(k: Kernel, mm: Ptr): void {
@@ -173,7 +184,7 @@ export function vmaEndRead(k: Kernel, vma: Ptr): void {
  * @pre a user of the mm; RCU online, no section open
  */
 function lockVmaUnderMmapLock(k: Kernel, mm: Ptr, iter: VmaIter, address: number, path: PathId): number {
-  countEvent(k, path, Event.mmapLockFallback);
+  countOnWayToLock(k, path, Event.mmapLockFallback);
   const result = mmapReadLockCounted(k, mm, path);
   if (result !== WAIT_OK) return result;
   vmaIterInit(iter, address);

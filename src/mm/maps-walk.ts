@@ -1,20 +1,26 @@
 /**
- * The iteration behind maps, smaps, numa_maps and smaps_rollup (m_start, m_next, m_stop: fs/proc/task_mmu.c), in both
- * forms: under per-VMA locks, and with mmap_lock held for read all along, as before that patch.
+ * The iteration behind maps, smaps, numa_maps, smaps_rollup and map_files (m_start, m_next, m_stop: fs/proc/task_mmu.c), in
+ * both forms: under per-VMA locks, and with mmap_lock held for read all along, as before that patch.
+ *
+ * maps is inside one RCU section from start to stop. The others walk the page tables of each VMA, which may sleep: for that
+ * time the section is left, and the VMA's lock alone keeps the VMA as it is. The tree's nodes may be gone afterwards, so
+ * that the next lookup starts at the root.
  *
  * Positions are the kernel's: the *end* of the VMA that was reported last, so that the position moves on even if that VMA
  * has grown since. A read that found a record but had no room for it starts again at the position before; that is why
  * both are kept.
  */
-import { countEvent, Event } from "../kernel/counters.ts";
+import { Event } from "../kernel/counters.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PathId } from "../kernel/knobs.ts";
 import { Path, pathIsLocked } from "../kernel/knobs.ts";
+import { countOnWayToLock } from "../kernel/lock-wait.ts";
+import { HOST } from "../kernel/layout.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
-import { rcuReadLock, rcuReadUnlock } from "../sync/rcu.ts";
+import { rcuQuiescent, rcuReadLock, rcuReadUnlock } from "../sync/rcu.ts";
 import { WAIT_OK } from "../sync/thread.ts";
-import { lockNextVma, mmapReadLockCounted, mmapReadUnlock, vmaEndRead } from "./lock.ts";
+import { lockNextVma, mmapIsContended, mmapReadLockCounted, mmapReadUnlock, vmaEndRead } from "./lock.ts";
 import { mmgetNotZero, mmput } from "./mm.ts";
 import { VmaIter, vmaIterInit, vmaNext } from "./vma-tree.ts";
 import { VmaSnapshot, readGate, readVma } from "./vma-snapshot.ts";
@@ -25,7 +31,7 @@ export const MAPS_END = Number.MAX_SAFE_INTEGER;
 
 /** One walk at a time; one object per thread, reused. */
 export class MapsWalk {
-  /** The record found by start or next; valid until the next call. Walks for maps leave the page counts out. */
+  /** The record found by start or next; valid until the next call. Page counts are for those paths that show them. */
   readonly vma = new VmaSnapshot();
   /** Where the walk is, and where it was before the last record: keep both between reads. */
   position = 0;
@@ -69,6 +75,24 @@ export class MapsWalk {
     return 0;
   }
 
+  /**
+   * Lets a writer go first who waits for mmap_lock, if that is held: gives the lock back, takes it again, and goes on behind
+   * the record found last (mmap_lock_is_contended in show_smaps_rollup). That record may have grown or gone meanwhile. Only
+   * for threads that may sleep: a request that is parked starts from the beginning, and might never come to the end.
+   * @returns 0; or WAIT_EINTR, with mmap_lock not held: only {@link stop} may follow
+   */
+  giveWay(k: Kernel): number {
+    const { mm } = this;
+    if (!this.mmapLocked || !k.t.maySleep || !mmapIsContended(k, mm)) return WAIT_OK;
+    mmapReadUnlock(k, mm);
+    this.mmapLocked = false;
+    const locked = mmapReadLockCounted(k, mm, this.path);
+    if (locked !== WAIT_OK) rcuReadLock(k.t);
+    else this.mmapLocked = true;
+    vmaIterInit(this.iter, this.position);
+    return locked;
+  }
+
   /** Unlocks what start and next have locked, and unpins the mm (m_stop, unlock_vma_range). */
   stop(k: Kernel): void {
     const { mm } = this;
@@ -96,7 +120,7 @@ export class MapsWalk {
       rcuReadLock(k.t);
       return WAIT_OK;
     }
-    countEvent(k, this.path, Event.fellBack);
+    countOnWayToLock(k, this.path, Event.fellBack);
     return mmapReadLockCounted(k, mm, this.path);
   }
 
@@ -107,9 +131,20 @@ export class MapsWalk {
     const vma = this.nextVma(k);
     if (vma < 0) return vma;
     if (vma === NULL) return this.gate();
-    readVma(k, this.mm, vma, this.vma, this.path !== Path.maps);
+    if (walksPages(this.path)) this.walkPages(k, vma);
+    else readVma(k, this.mm, vma, this.vma, false);
     this.position = this.vma.end;
     return 1;
+  }
+
+  /** smap_gather_stats and show_numa_map: outside of RCU. */
+  private walkPages(k: Kernel, vma: Ptr): void {
+    if (!this.mmapLocked) rcuReadUnlock(k.t);
+    condResched(k);
+    readVma(k, this.mm, vma, this.vma, true);
+    if (this.mmapLocked) return;
+    rcuReadLock(k.t);
+    vmaIterInit(this.iter, this.vma.end);
   }
 
   /** get_next_vma. */
@@ -132,4 +167,16 @@ export class MapsWalk {
     vmaEndRead(k, this.lockedVma);
     this.lockedVma = NULL;
   }
+}
+
+/** The paths that show pages. */
+function walksPages(path: PathId): boolean {
+  return path === Path.smaps || path === Path.smaps_rollup || path === Path.numa_maps;
+}
+
+/** A point of a long walk at which others may run, and grace periods end (cond_resched). */
+function condResched(k: Kernel): void {
+  // A thread that serves requests keeps what it has found by not becoming quiescent before the request ends.
+  if (k.t.maySleep) rcuQuiescent(k.t, HOST.rcu);
+  else k.t.lockdep.mightSleep();
 }

@@ -116,6 +116,21 @@ function readPages(k: Kernel, vma: Ptr, out: VmaSnapshot): void {
   out.sharers = Math.max(1, m.load(out.path === NULL ? HOST.nrProcesses : out.path + PATH.mappers));
 }
 
+/**
+ * Leaves of a VMA what lies above an address, for sums that have counted what is below already. Which of its pages are
+ * resident isn't known: the part has its share, as if the VMA were split there.
+ * @pre start < address < end
+ */
+export function clipBelow(v: VmaSnapshot, address: number): void {
+  const share = (v.end - address) / (v.end - v.start);
+  v.anonPages = Math.floor(v.anonPages * share);
+  v.filePages = Math.floor(v.filePages * share);
+  v.shmemPages = Math.floor(v.shmemPages * share);
+  v.swapPages = Math.floor(v.swapPages * share);
+  v.dirtyPages = Math.min(Math.floor(v.dirtyPages * share), v.filePages + v.shmemPages);
+  v.start = address;
+}
+
 /** Fills in the gate area. */
 export function readGate(out: VmaSnapshot): void {
   out.vma = NULL;

@@ -41,7 +41,8 @@ export const LockClass = {
 
 export type LockClassId = (typeof LockClass)[keyof typeof LockClass];
 
-const CLASS_NAMES = Object.keys(LockClass);
+/** Names of the classes, by id. */
+export const CLASS_NAMES = Object.keys(LockClass);
 
 /** Thrown when an assertion about locking fails: always a bug in synthproc. */
 export class LockdepError extends Error {
@@ -51,6 +52,8 @@ export class LockdepError extends Error {
 /** What one thread holds. Thread-local: never shared. */
 export class Lockdep {
   readonly enabled: boolean;
+  /** How many locks of each class this thread has taken since it began, by {@link LockClass}; only counted if enabled. */
+  readonly taken: number[] = CLASS_NAMES.map(() => 0);
   private readonly held: number[] = [];
   private rcuDepth = 0;
 
@@ -66,6 +69,12 @@ export class Lockdep {
       throw new LockdepError(`lock order: ${CLASS_NAMES[lockClass]} taken while ${CLASS_NAMES[top]} is held`);
     }
     this.held.push(lockClass);
+    this.count(lockClass);
+  }
+
+  /** Counts a lock that is taken and given back within one atomic operation, so that it is never seen to be held. */
+  count(lockClass: LockClassId): void {
+    if (this.enabled) this.taken[lockClass] = (this.taken[lockClass] as number) + 1;
   }
 
   /** The lock has been released, or could not be taken after all. */

@@ -11,8 +11,9 @@ const COUNT_MASK = 0x7fffffff;
 /** Count of a dead object (lockref_mark_dead). */
 const DEAD = 0x7fffffff;
 
-/** Takes a reference unless the object is dead (lockref_get_not_dead). */
-export function lockrefGetNotDead(t: Thread, ref: Ptr): boolean {
+/** Takes a reference unless the object is dead (lockref_get_not_dead): counts as taking the lock. */
+export function lockrefGetNotDead(t: Thread, ref: Ptr, lockClass: LockClassId): boolean {
+  t.lockdep.count(lockClass);
   const m = t.m;
   for (;;) {
     const seen = m.load(ref);

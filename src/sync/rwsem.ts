@@ -141,6 +141,11 @@ export function rwsemIsLocked(t: Thread, sem: Ptr): boolean {
   return t.m.load(sem + COUNT) !== 0;
 }
 
+/** True while anybody sleeps for the lock, or is about to (rwsem_is_contended). */
+export function rwsemIsContended(t: Thread, sem: Ptr): boolean {
+  return t.m.load(sem + SLEEPERS) !== 0;
+}
+
 /** The lock has become free, or a waiting writer has given up. */
 function wake(t: Thread, sem: Ptr): void {
   if (t.m.load(sem + SLEEPERS) !== 0) {

@@ -76,7 +76,7 @@ export function lockref({ buffer, at, rounds }: Job): number {
   const k = joinKernel(buffer);
   let taken = 0;
   for (let i = 0; i < rounds; i++) {
-    if (!lockrefGetNotDead(k.t, at)) continue;
+    if (!lockrefGetNotDead(k.t, at, LockClass.dentry)) continue;
     taken++;
     lockrefPut(k.t, at);
   }

@@ -147,7 +147,7 @@ describe("references", () => {
     lockrefLock(k.t, job.at, LockClass.dentry);
     lockrefMarkDead(k.t, job.at);
     lockrefUnlock(k.t, job.at, LockClass.dentry);
-    expect(lockrefGetNotDead(k.t, job.at)).toBe(false);
+    expect(lockrefGetNotDead(k.t, job.at, LockClass.dentry)).toBe(false);
   });
 });
 

@@ -49,6 +49,9 @@ export function taskDumpOwner(k: Kernel, task: Ptr, mode: number, out: Owner): v
     rootOwner(out);
     return;
   }
+  // Credentials are replaced as a whole: both ids belong to one moment. They come first, as who gains privileges stops
+  // being dumpable before: new ones are never taken for those of a process that is dumpable still.
+  const cred = m.load(task + TASK.cred);
   if (mode !== OPEN_DIRECTORY) {
     const mm = m.load(task + TASK.mm);
     if (mm === 0 || m.load(mm + MM.dumpable) !== SUID_DUMP_USER) {
@@ -56,8 +59,6 @@ export function taskDumpOwner(k: Kernel, task: Ptr, mode: number, out: Owner): v
       return;
     }
   }
-  // Credentials are replaced as a whole: both ids belong to one moment.
-  const cred = m.load(task + TASK.cred);
   out.uid = m.loadU32(cred + CRED.euid);
   out.gid = m.loadU32(cred + CRED.egid);
 }

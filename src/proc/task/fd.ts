@@ -13,6 +13,7 @@ import { nameToInt } from "../fs/names.ts";
 import type { TagId } from "../fs/node-id.ts";
 import { MAX_FD, Tag, encodeFd } from "../fs/node-id.ts";
 import { S_IFLNK, S_IFREG, rootOwner, taskDumpOwner } from "../fs/permission.ts";
+import { NOT_OPEN, walkToFd } from "../fs/revalidate.ts";
 import type { Context, DynamicDirectory, LinkRow, OneRow } from "../row.ts";
 import { Target, fileText, fillTarget, targetInode, targetKind } from "../fs/target.ts";
 import type { Text } from "../text.ts";
@@ -32,10 +33,14 @@ const FIRST = 2;
 export function fillFdLink(c: RequestContext, out: Attr): number {
   const file = fdLookup(c.k, c.task, c.index);
   if (file === NULL) return -ENOENT;
-  out.mode = S_IFLNK | linkBits(c.k.m.load(file + FILE.flags));
+  fillLink(c, c.k.m.load(file + FILE.flags), out);
+  return 0;
+}
+
+function fillLink(c: RequestContext, flags: number, out: Attr): void {
+  out.mode = S_IFLNK | linkBits(flags);
   out.size = LINK_SIZE;
   fillDescriptor(c, c.whole ? Tag.fd : Tag.fdOfThread, out);
-  return 0;
 }
 
 /** Fills in everything about the file fdinfo/<c.index>, whether the descriptor is open or not. @pre RCU */
@@ -108,18 +113,24 @@ function iterate(
   return 0;
 }
 
-function lookupNumber(c: RequestContext, name: string, out: Attr, fill: Fill): number {
+/**
+ * Walks to a name (proc_lookupfd_common, tid_fd_revalidate: as the mount never keeps these names, each walk comes here).
+ * @returns the flags of the open file of that number, which is then `c.index`; or NOT_OPEN
+ */
+function walkToName(c: RequestContext, name: string): number {
   const fd = nameToInt(name);
-  if (fd < 0 || fd >= MAX_FD) return -ENOENT;
+  if (fd < 0 || fd >= MAX_FD) return NOT_OPEN;
   c.index = fd;
-  return fill(c, out);
+  return walkToFd(c.k, c.task, fd);
 }
 
 /** /proc/<pid>/fd */
 export const FD_DIRECTORY: DynamicDirectory = {
   lookup: (c, name, out) => {
-    const found = lookupNumber(c, name, out, fillFdLink);
-    return found === -ENOENT && targetKind(name) !== Target.none ? lookupTarget(c, name, out) : found;
+    const flags = walkToName(c, name);
+    if (flags === NOT_OPEN) return targetKind(name) === Target.none ? -ENOENT : lookupTarget(c, name, out);
+    fillLink(c, flags, out);
+    return 0;
   },
   iterate: (c, offset, plus, sink) => iterate(c, offset, plus, sink, fillFdLink, DT_LNK),
   describe: (c, out) => {
@@ -129,7 +140,11 @@ export const FD_DIRECTORY: DynamicDirectory = {
 
 /** /proc/<pid>/fdinfo */
 export const FDINFO_DIRECTORY: DynamicDirectory = {
-  lookup: (c, name, out) => lookupNumber(c, name, out, fillOpenFdinfo),
+  lookup: (c, name, out) => {
+    if (walkToName(c, name) === NOT_OPEN) return -ENOENT;
+    fillFdinfo(c, out);
+    return 0;
+  },
   iterate: (c, offset, plus, sink) => iterate(c, offset, plus, sink, fillOpenFdinfo, DT_REG),
   describe: () => undefined,
 };
