@@ -1,9 +1,31 @@
 /**
- * exec (begin_new_exec and setup_new_exec, fs/exec.c).
+ * exec (bprm_execve, begin_new_exec, exec_mmap, setup_new_exec: fs/exec.c of 6.18), in the kernel's order:
  *
- * The part that readers must not see halfway, new address space with old credentials, lies between {@link execBegin} and
- * {@link execFinish}: exec_update_lock is held for write and exec_update_seq is odd. The two calls may be seconds apart
- * (a slow exec on purpose) and need not come from the same thread.
+ *     prepare_bprm_creds       cred_guard_mutex, the new credentials
+ *     -- point of no return --
+ *     de_thread                the other threads die, the calling one leads
+ *     unshare_files            a table shared with other processes becomes its own
+ *     exec_mmap                robust list dropped; exec_update_lock for write, exec_update_seq odd; the new mm; the old
+ *                              one is put
+ *     exit_itimers             timers go
+ *     unshare_sighand          handlers shared with other processes become its own
+ *     do_close_on_exec
+ *     set_dumpable             by the *old* credentials and the file; until here the new mm has what the old one had
+ *     __set_task_comm, flush_signal_handlers
+ *     set_cred_ucounts         the last step that can fail
+ *     commit_creds             may take dumpable away
+ *     setup_new_exec           exec_update_seq even, exec_update_lock and cred_guard_mutex released
+ *
+ * The part that readers must not see halfway, new address space with old credentials, lies between {@link execBegin},
+ * which ends with exec_mmap, and {@link execFinish}: exec_update_lock is held for write and exec_update_seq is odd. The
+ * two calls may be seconds apart (a slow exec on purpose) and need not come from the same thread.
+ *
+ * What differs, and why:
+ * - The new mm is complete when exec_mmap makes it visible; in the kernel it has a stack alone then, and is filled after
+ *   setup_new_exec. A program's mappings here are the result of exec, no events of their own.
+ * - exec_update_lock and mmap_lock of the old mm are not waited for killably: nobody kills who acts as a process.
+ * - de_thread ends the other threads itself, instead of waiting until they have ended.
+ * - A failed exec dies at once, under the eyes of who called {@link execFinish}; in the kernel a SIGSEGV is on its way.
  */
 import type { ExecIdentity } from "../mm/image.ts";
 import { loadImage } from "../mm/image.ts";
@@ -12,16 +34,17 @@ import { byteClassOf, latin1Bytes } from "../shm/bytes.ts";
 import { ArenaFullError } from "../shm/slab.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
-import { downWrite, upWrite } from "../sync/rwsem.ts";
+import { downRead, downWrite, upRead, upWrite } from "../sync/rwsem.ts";
 import { writeSeqlock, writeSequnlock } from "../sync/seqlock.ts";
 import { exitTimers } from "../time/posix-timers.ts";
 import { Cache, FIRST_BYTES_CACHE } from "./caches.ts";
-import type { Program } from "./config.ts";
-import { commitCreds, prepareCreds, setCapabilities } from "./cred.ts";
+import type { ImageFile, Program } from "./config.ts";
+import { commitCreds, prepareCreds, putCred, setCapabilities } from "./cred.ts";
+import { EACCES, ENOEXEC } from "./errno.ts";
 import { execUpdateWriteBegin, execUpdateWriteEnd } from "./exec-update.ts";
-import { killOtherThreads, putSighand, releaseTask } from "./exit.ts";
+import { exitGroup, killOtherThreads, putSighand, releaseTask } from "./exit.ts";
 import { closeOnExec, dupFiles, putFiles, reserveDupFiles } from "./files.ts";
-import { PF_FORKNOEXEC, PF_RANDOMIZE, SUID_DUMP_DISABLE, SUID_DUMP_USER } from "./flags.ts";
+import { PF_FORKNOEXEC, PF_RANDOMIZE, SIGSEGV, SUID_DUMP_DISABLE, SUID_DUMP_USER } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
 import { CRED, FILES, HOST, MM, SIGHAND, SIGNAL, TASK } from "./layout.ts";
 import { baseName } from "./path.ts";
@@ -37,103 +60,177 @@ export interface ExecSpec {
   readonly envp: Uint8Array;
   /** New comm; the last component of the program's path if absent. */
   readonly comm?: Uint8Array;
-  /** The new image is not dumpable, though it is not set-user-ID. */
+  /** The new image is not dumpable, though it is not set-user-ID: its file may not be read (would_dump). */
   readonly nonDumpable?: boolean;
+  /** It fails behind the point of no return, when all is done but the credentials: SIGSEGV. */
+  readonly failsHalfway?: boolean;
   readonly random: Random;
 }
 
 /** An exec between its two halves: all that the second one needs. */
 export interface ExecInFlight {
   readonly task: Ptr;
-  readonly oldMm: Ptr;
+  /** The credentials to be installed; a reference. */
+  readonly cred: Ptr;
   readonly comm: Uint8Array;
-  /** As {@link Program.setuid}. */
-  readonly setuid: number;
   readonly nonDumpable: boolean;
-}
-
-/** Replaces a process's image, from whichever thread calls. @pre the caller acts as the process */
-export function execTask(k: Kernel, task: Ptr, spec: ExecSpec): void {
-  execFinish(k, execBegin(k, task, spec));
+  readonly fails: boolean;
 }
 
 /**
- * The first half: other threads die, the calling one becomes the leader, the new address space is there; the credentials
- * are still the old ones. Holds cred_guard_mutex and exec_update_lock when it returns.
+ * Replaces a process's image, from whichever thread calls.
+ * @returns as {@link execFinish}
+ * @pre the caller acts as the process; {@link execRefused} has nothing against it
+ */
+export function execTask(k: Kernel, task: Ptr, spec: ExecSpec): boolean {
+  return execFinish(k, execBegin(k, task, spec));
+}
+
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+const ANY_MAY_EXECUTE = 0o111;
+const OTHERS_MAY_EXECUTE = 0o001;
+
+/**
+ * What an exec would fail with before the point of no return, for which nothing has to be undone.
+ * @returns 0; -EACCES if the task may not execute the file, which belongs to root (do_open_execat); -ENOEXEC if it is no
+ *   program (exec_binprm)
+ */
+export function execRefused(k: Kernel, task: Ptr, program: Program): number {
+  const { mode, segments } = imageOf(k, program);
+  const fsuid = k.m.load(k.m.load(task + TASK.cred) + CRED.fsuid);
+  if ((mode & S_IFMT) !== S_IFREG) return -EACCES;
+  if ((mode & (fsuid === 0 ? ANY_MAY_EXECUTE : OTHERS_MAY_EXECUTE)) === 0) return -EACCES;
+  return segments.length === 0 ? -ENOEXEC : 0;
+}
+
+function imageOf(k: Kernel, program: Program): ImageFile {
+  return program.image ?? (k.config.files[program.file] as ImageFile);
+}
+
+/**
+ * The first half, up to exec_mmap: other threads have died, the calling one leads, the new address space is there; the
+ * credentials are still the old ones. Holds cred_guard_mutex and exec_update_lock when it returns.
  * @throws ArenaFullError; nothing has happened then, and nothing more is held than before
  */
 export function execBegin(k: Kernel, task: Ptr, spec: ExecSpec): ExecInFlight {
-  const { m } = k;
-  const signal = m.load(task + TASK.signal);
+  const signal = k.m.load(task + TASK.signal);
   if (!reserveAll(k, task, spec)) throw new ArenaFullError("no memory for an exec");
   downWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
-  const mm = mmAlloc(k);
-  loadImage(k, mm, spec.program, spec.argv, spec.envp, spec.random, identityAfter(k, task, spec.program));
+  const cred = execCreds(k, task, spec.program);
+  const mm = newMm(k, task, spec, cred);
   deThread(k, task, signal);
-  exitTimers(k, signal, m.load(task + TASK.sighand));
-  execUpdateWriteBegin(k, signal);
-  const oldMm = m.exchange(task + TASK.mm, mm);
-  const { program } = spec;
-  const comm = spec.comm ?? latin1Bytes(baseName(program.path));
-  return { task, oldMm, comm, setuid: program.setuid, nonDumpable: spec.nonDumpable === true };
+  unshareFiles(k, task);
+  execMmap(k, task, signal, mm);
+  const comm = spec.comm ?? latin1Bytes(baseName(spec.program.path));
+  return { task, cred, comm, nonDumpable: spec.nonDumpable === true, fails: spec.failsHalfway === true };
 }
 
 /** Mappings of every program: special ones, heap, stack, bss. */
 const USUAL_MAPPINGS = 8;
 
-/** Memory for both halves: after the first step there is no way back. */
+/** Memory for all that the first half makes: after its first step there is no way back. */
 function reserveAll(k: Kernel, task: Ptr, { program, argv, envp }: ExecSpec): boolean {
   const { slab } = k;
   // Large anonymous mappings are stacks of threads, which have a guard page each.
-  let mappings = USUAL_MAPPINGS + 2 * program.anonymous.length;
-  mappings += (program.image ?? k.config.files[program.file])?.segments.length ?? 0;
+  let mappings = USUAL_MAPPINGS + 2 * program.anonymous.length + imageOf(k, program).segments.length;
   for (const library of program.libraries) mappings += k.config.files[library]?.segments.length ?? 0;
   return (
     reserveMm(k, mappings) &&
     slab.reserve(FIRST_BYTES_CACHE + byteClassOf(argv.length), 2) &&
     slab.reserve(FIRST_BYTES_CACHE + byteClassOf(envp.length), 2) &&
-    slab.reserve(Cache.sighand, 1) &&
     slab.reserve(Cache.cred, 1) &&
     reserveDupFiles(k, k.m.load(task + TASK.files))
   );
 }
 
-/** The second half: name, credentials, handlers; then the locks are released. */
-export function execFinish(k: Kernel, exec: ExecInFlight): void {
+/**
+ * The second half: timers, handlers, files, name and credentials; then the locks are released.
+ * @returns false if the exec has failed halfway: the process is dead then, by SIGSEGV
+ */
+export function execFinish(k: Kernel, exec: ExecInFlight): boolean {
   const { m } = k;
-  const { task } = exec;
+  const { task, cred } = exec;
   const signal = m.load(task + TASK.signal);
-  unshareFiles(k, task);
-  closeOnExec(k, m.load(task + TASK.files));
-  setTaskComm(k, task, exec.comm);
-  resetHandlers(k, task);
+  exitTimers(k, signal, m.load(task + TASK.sighand));
+  if (!unshareSighand(k, task)) return failHalfway(k, task, signal, cred);
   m.and(task + TASK.flags, ~PF_FORKNOEXEC);
   m.or(task + TASK.flags, PF_RANDOMIZE);
-  installCredentials(k, task, exec);
+  closeOnExec(k, m.load(task + TASK.files));
+  setNewDumpable(k, task, exec.nonDumpable);
+  setTaskComm(k, task, exec.comm);
+  resetHandlers(k, task);
+  if (exec.fails) return failHalfway(k, task, signal, cred);
+  commitCreds(k, task, cred);
   execUpdateWriteEnd(k, signal);
-  if (exec.oldMm !== 0) mmput(k, exec.oldMm);
   upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
+  return true;
+}
+
+/** An error behind the point of no return: the locks are released, the credentials stay, and nobody goes on. */
+function failHalfway(k: Kernel, task: Ptr, signal: Ptr, cred: Ptr): false {
+  execUpdateWriteEnd(k, signal);
+  upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
+  putCred(k, cred);
+  exitGroup(k, task, SIGSEGV);
+  return false;
+}
+
+/** The credentials that the process will have: set-user-ID (prepare_bprm_creds, bprm_creds_from_file). */
+function execCreds(k: Kernel, task: Ptr, program: Program): Ptr {
+  const { m } = k;
+  const old = m.load(task + TASK.cred);
+  const cred = prepareCreds(k, old);
+  const owner = program.setuid;
+  if (owner >= 0 && owner !== m.load(old + CRED.euid)) {
+    for (const field of [CRED.euid, CRED.suid, CRED.fsuid]) m.plainStore(cred + field, owner);
+    setCapabilities(k, cred, owner === 0);
+  }
+  return cred;
+}
+
+/** The new address space, which nobody else can see yet; the old one's dumpability and filter hold for now (mm_init). */
+function newMm(k: Kernel, task: Ptr, spec: ExecSpec, cred: Ptr): Ptr {
+  const { m } = k;
+  const mm = mmAlloc(k);
+  const old = m.load(task + TASK.mm);
+  m.plainStore(mm + MM.dumpable, old === 0 ? SUID_DUMP_DISABLE : m.load(old + MM.dumpable));
+  m.plainStore(mm + MM.flags, old === 0 ? 0 : m.load(old + MM.flags));
+  loadImage(k, mm, spec.program, spec.argv, spec.envp, spec.random, identityOf(k, cred));
+  return mm;
 }
 
 /** Whose ids the new image finds in its auxiliary vector: those that it will have when the exec is over. */
-function identityAfter(k: Kernel, task: Ptr, program: Program): ExecIdentity {
+function identityOf(k: Kernel, cred: Ptr): ExecIdentity {
   const { m } = k;
-  const cred = m.load(task + TASK.cred);
   return {
     uid: m.load(cred + CRED.uid),
-    euid: program.setuid >= 0 ? program.setuid : m.load(cred + CRED.euid),
+    euid: m.load(cred + CRED.euid),
     gid: m.load(cred + CRED.gid),
     egid: m.load(cred + CRED.egid),
   };
 }
 
+/** exec_mmap: from here on readers find the new address space, those that speculate or lock only after the end. */
+function execMmap(k: Kernel, task: Ptr, signal: Ptr, mm: Ptr): void {
+  const { m } = k;
+  const old = m.load(task + TASK.mm);
+  // exec_mm_release: the list lies in the old address space.
+  m.store64(task + TASK.robustList, 0);
+  execUpdateWriteBegin(k, signal);
+  // Whoever shares the old address space may be in the middle of changing it.
+  if (old !== 0) downRead(k.t, old + MM.mmapLock, LockClass.mmap);
+  m.store(task + TASK.mm, mm);
+  if (old === 0) return;
+  upRead(k.t, old + MM.mmapLock, LockClass.mmap);
+  mmput(k, old);
+}
+
 /** The thread that execs survives alone, and leads (de_thread). */
 function deThread(k: Kernel, task: Ptr, signal: Ptr): void {
-  const { m } = k;
   killOtherThreads(k, task, 9);
-  const leader = m.load(signal + SIGNAL.leader);
+  const leader = k.m.load(signal + SIGNAL.leader);
   if (leader !== task) takeOverLeadership(k, task, leader, signal);
-  if (m.load(m.load(task + TASK.sighand) + SIGHAND.count) > 1) unshareSighand(k, task);
 }
 
 /** exchange_tids and the rest of de_thread: the new leader gets the old one's pid and start time. */
@@ -158,15 +255,19 @@ function takeOverLeadership(k: Kernel, task: Ptr, leader: Ptr, signal: Ptr): voi
   unlockTasklist(k);
 }
 
-function unshareSighand(k: Kernel, task: Ptr): void {
+/** Handlers that are shared with another process become this one's own (unshare_sighand). @returns false: no memory */
+function unshareSighand(k: Kernel, task: Ptr): boolean {
   const { m } = k;
   const old = m.load(task + TASK.sighand);
+  if (m.load(old + SIGHAND.count) === 1) return true;
+  if (!k.slab.reserve(Cache.sighand, 1)) return false;
   const sighand = k.slab.alloc(Cache.sighand);
   m.plainStore(sighand + SIGHAND.count, 1);
   m.plainStore(sighand + SIGHAND.ignored, m.load(old + SIGHAND.ignored));
   m.plainStore(sighand + SIGHAND.ignored + 1, m.load(old + SIGHAND.ignored + 1));
   m.store(task + TASK.sighand, sighand);
   putSighand(k, old);
+  return true;
 }
 
 /** Handlers point into the old image; what is ignored stays ignored (flush_signal_handlers). */
@@ -183,20 +284,13 @@ function unshareFiles(k: Kernel, task: Ptr): void {
   putFiles(k, files);
 }
 
-/** Set-user-ID, and what it does to dumpability; the order is the kernel's: dumpable falls before credentials rise. */
-function installCredentials(k: Kernel, task: Ptr, exec: ExecInFlight): void {
+/** What the old credentials and the file say of dumpability; commit_creds may still take it away. */
+function setNewDumpable(k: Kernel, task: Ptr, nonDumpable: boolean): void {
   const { m } = k;
-  const old = m.load(task + TASK.cred);
-  const cred = prepareCreds(k, old);
-  const owner = exec.setuid;
-  if (owner >= 0 && owner !== m.load(old + CRED.euid)) {
-    for (const field of [CRED.euid, CRED.suid, CRED.fsuid]) m.plainStore(cred + field, owner);
-    setCapabilities(k, cred, owner === 0);
-  }
-  const changed = m.load(cred + CRED.euid) !== m.load(cred + CRED.uid);
-  const mm = m.load(task + TASK.mm);
-  m.store(mm + MM.dumpable, changed || exec.nonDumpable ? SUID_DUMP_DISABLE : SUID_DUMP_USER);
-  commitCreds(k, task, cred);
+  const cred = m.load(task + TASK.cred);
+  const same =
+    m.load(cred + CRED.euid) === m.load(cred + CRED.uid) && m.load(cred + CRED.egid) === m.load(cred + CRED.gid);
+  m.store(m.load(task + TASK.mm) + MM.dumpable, same && !nonDumpable ? SUID_DUMP_USER : SUID_DUMP_DISABLE);
 }
 
 /** The next seed for the layout of an address space, from the simulation's own sequence. */

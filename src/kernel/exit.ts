@@ -11,12 +11,12 @@ import { exitTimers } from "../time/posix-timers.ts";
 import { ECHILD } from "./errno.ts";
 import { noteReaped } from "./exit-events.ts";
 import { putFiles } from "./files.ts";
-import { EXIT_ZOMBIE, PF_EXITING, SIGCHLD, SIGNAL_GROUP_EXIT } from "./flags.ts";
+import { EXIT_ZOMBIE, PF_EXITING, SIGCHLD, SIGNAL_GROUP_EXIT, SUID_DUMP_USER } from "./flags.ts";
 import { putFs } from "./fs-struct.ts";
 import { foldIo } from "./io-accounting.ts";
 import type { Kernel } from "./kernel.ts";
-import { HOST, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
-import { freePid } from "./pid.ts";
+import { HOST, MM, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
+import { findTask, freePid } from "./pid.ts";
 import {
   firstThread,
   isZombie,
@@ -86,6 +86,18 @@ export function reap(k: Kernel, leader: Ptr): number {
   return ready ? 0 : -ECHILD;
 }
 
+/**
+ * Init waits for its children at once: reaps a process that has just ended, if it is one of them. Other parents do so when
+ * they are told to.
+ * @param pid of the process, or of a thread that has ended
+ */
+export function reapIfInits(k: Kernel, pid: number): void {
+  const task = findTask(k, pid);
+  if (task === 0 || !isZombie(k, task)) return;
+  const parent = k.m.load(k.m.load(task + TASK.signal) + SIGNAL.parent);
+  if (parent === k.m.load(HOST.initSignal)) reap(k, task);
+}
+
 /** A dead leader without other threads, and not released yet. @pre tasklist lock held */
 function isReapable(k: Kernel, leader: Ptr, signal: Ptr): boolean {
   return (
@@ -95,6 +107,9 @@ function isReapable(k: Kernel, leader: Ptr, signal: Ptr): boolean {
 
 function dropResources(k: Kernel, task: Ptr): void {
   const { m } = k;
+  // exit_mm_release
+  m.store64(task + TASK.robustList, 0);
+  noteDumpable(k, task);
   const mm = m.exchange(task + TASK.mm, 0);
   if (mm !== 0) mmput(k, mm);
   const files = m.exchange(task + TASK.files, 0);
@@ -103,6 +118,13 @@ function dropResources(k: Kernel, task: Ptr): void {
   if (fs !== 0) putFs(k, fs);
   putToken(k, m.exchange(task + TASK.ioContext, 0));
   putToken(k, m.exchange(task + TASK.sysvsemUndo, 0));
+}
+
+/** Who may look into the task afterwards is decided by what its memory was (exit_mm). */
+function noteDumpable(k: Kernel, task: Ptr): void {
+  const { m } = k;
+  const mm = m.load(task + TASK.mm);
+  if (mm !== 0) m.store(task + TASK.userDumpable, m.load(mm + MM.dumpable) === SUID_DUMP_USER ? 1 : 0);
 }
 
 function putToken(k: Kernel, token: Ptr): void {

@@ -69,6 +69,8 @@ export const TASK = struct({
   fs: WORD,
   /** NULL for kernel threads and after exit. */
   mm: WORD,
+  /** 1 if the address space was dumpable when the task left it (user_dumpable). */
+  userDumpable: WORD,
   /** RCU-protected; replaced, never changed. */
   cred: WORD,
   nsproxy: WORD,
@@ -438,17 +440,20 @@ export const TTY = record({ nr: WORD, foreground: WORD });
 /** A task that was reaped: its process id and its own; equal for a whole process. */
 export const REAPED = record({ sequence: WORD, tgid: WORD, pid: WORD });
 
-/** An exec between its two halves, until its time comes. */
+/** A writer of exec_update_lock between its two halves, until its time comes: see exec-hold.ts. */
 export const HELD_EXEC = record({
   /** 0 free, 1 being filled or finished, 2 waiting. [atomic] */
   state: WORD,
+  /** An exec, or a TSYNC. */
+  kind: WORD,
   task: WORD,
-  oldMm: WORD,
+  /** The credentials that it will install; a reference. */
+  cred: WORD,
   /** Boot time at which it goes on, in nanoseconds. */
   until: QUAD,
-  /** As in struct cred: the owner whose identity it takes on, or -1. */
-  setuid: WORD,
   nonDumpable: WORD,
+  /** 1: the exec fails halfway. */
+  fails: WORD,
   comm: 4,
 });
 
@@ -522,6 +527,8 @@ export const HOST = record({
   mutatorSpeed: WORD,
   /** 1 once the mutators shall end. */
   mutatorStop: WORD,
+  /** 1 once nobody moves the clock any more: what waits for a moment of simulated time would wait for ever. */
+  clockEnded: WORD,
   /** What each mutator has done so far: operations applied. */
   mutatorOperations: MAX_MUTATORS,
   /** Processes that the scenario describes: a table of their pids, and which of them others have ended; see mutate/run. */
@@ -551,9 +558,11 @@ export const HOST = record({
   /** What each thread has allocated less what it has freed, by cache. */
   slabLive: RCU_THREADS * MAX_CACHES,
   caches: MAX_CACHES * SLAB_CACHE.words,
-  /** Counters by thread, and what each thread is; see counters.ts. */
-  counters: RCU_THREADS * COUNTER_WORDS,
+  /** Counters by thread, then those of threads that have left, and what each thread is; see counters.ts. */
+  counters: (RCU_THREADS + 1) * COUNTER_WORDS,
   threadRoles: RCU_THREADS,
+  /** Held while a thread's counters are added to those of the threads that have left. */
+  countersLock: SEQLOCK_WORDS,
   /** Two words for each type of kcmp, by which its pointers are obfuscated (kcmp_cookies_init). */
   kcmpCookies: 16,
   /** PATH objects of the configuration, by index; see path.ts. */

@@ -17,8 +17,14 @@ import { getTask, putTask } from "./task.ts";
 /** A task's mm with a user more, or NULL if it has none (any more). @pre RCU */
 export function getTaskMm(k: Kernel, task: Ptr): Ptr {
   if ((k.m.load(task + TASK.flags) & PF_KTHREAD) !== 0) return 0;
-  const mm = k.m.load(task + TASK.mm);
-  return mm !== 0 && mmgetNotZero(k, mm) ? mm : 0;
+  for (let mm = k.m.load(task + TASK.mm); mm !== 0;) {
+    if (mmgetNotZero(k, mm)) return mm;
+    // An exec has put the old one meanwhile, and there is another (the kernel holds task_lock over both steps).
+    const now = k.m.load(task + TASK.mm);
+    if (now === mm) return 0;
+    mm = now;
+  }
+  return 0;
 }
 
 /**

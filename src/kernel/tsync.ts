@@ -1,29 +1,76 @@
-/** seccomp's TSYNC: one policy for all threads at once, the second writer of exec_update_lock besides exec. */
+/**
+ * A policy for all threads of a process at once: landlock_restrict_self with LANDLOCK_RESTRICT_SELF_TSYNC, the second
+ * writer of exec_update_lock besides exec (landlock_restrict_sibling_threads, security/landlock/tsync.c).
+ *
+ * Every thread gets new credentials, with the same ids, and no_new_privs; the calling thread, which has set no_new_privs
+ * for itself before, after the others and outside of the lock. In the kernel each thread does so itself, between two
+ * barriers; that the caller waits for them is the time between {@link tsyncBegin} and {@link tsyncFinish}. The kernel only
+ * tries exec_update_lock, and starts the call again if it is taken, lest two callers wait for each other's threads; here
+ * it is waited for, as the process has one actor.
+ */
+import { ArenaFullError } from "../shm/slab.ts";
 import type { Ptr } from "../sync/atomics.ts";
-import { LockClass } from "../sync/lockdep.ts";
-import { downWrite, upWrite } from "../sync/rwsem.ts";
+import { Cache } from "./caches.ts";
+import { commitCreds, getCred, prepareCreds, putCred } from "./cred.ts";
 import { execUpdateWriteBegin, execUpdateWriteEnd } from "./exec-update.ts";
 import type { Kernel } from "./kernel.ts";
-import { SIGNAL, TASK } from "./layout.ts";
-import { firstThread, isZombie, nextThread } from "./task.ts";
+import { TASK } from "./layout.ts";
+import { firstThread, isZombie, nextThread, threadCount } from "./task.ts";
 
-/** SECCOMP_MODE_FILTER */
-const SECCOMP_FILTER = 2;
+/** A TSYNC between its two halves. */
+export interface TsyncInFlight {
+  /** The thread that calls. */
+  readonly task: Ptr;
+  /** Its new credentials; a reference. */
+  readonly cred: Ptr;
+}
 
 /**
- * Puts a filter on every live thread of a process (seccomp_sync_threads). Takes the locks in exec's order.
+ * Gives all threads of a process new credentials and no_new_privs.
+ * @throws ArenaFullError; nothing has happened then
  * @pre the caller acts as the process
  */
 export function tsync(k: Kernel, task: Ptr): void {
+  tsyncFinish(k, tsyncBegin(k, task));
+}
+
+/**
+ * The first half: takes exec_update_lock for write, and waits until all threads are ready.
+ * @throws ArenaFullError; nothing has happened then
+ */
+export function tsyncBegin(k: Kernel, task: Ptr): TsyncInFlight {
+  if (!k.slab.reserve(Cache.cred, 1)) throw new ArenaFullError("no memory for credentials");
+  const cred = prepareCreds(k, k.m.load(task + TASK.cred));
+  k.m.store(task + TASK.noNewPrivs, 1);
+  execUpdateWriteBegin(k, k.m.load(task + TASK.signal));
+  return { task, cred };
+}
+
+/**
+ * The second half: all threads commit.
+ * @returns false if there was no memory for that: then none has, as none may stay behind
+ */
+export function tsyncFinish(k: Kernel, { task, cred }: TsyncInFlight): boolean {
   const { m } = k;
-  const signal = m.load(task + TASK.signal);
-  downWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
-  execUpdateWriteBegin(k, signal);
-  for (let thread = firstThread(k, task); thread !== 0; thread = nextThread(k, thread)) {
-    if (isZombie(k, thread)) continue;
-    m.store(thread + TASK.noNewPrivs, 1);
-    m.store(thread + TASK.seccomp, SECCOMP_FILTER);
+  // Threads that don't share the caller's credentials need some of their own.
+  const enough = k.slab.reserve(Cache.cred, threadCount(k, task));
+  const old = m.load(task + TASK.cred);
+  if (enough) {
+    for (let thread = firstThread(k, task); thread !== 0; thread = nextThread(k, thread)) {
+      if (thread !== task && !isZombie(k, thread)) restrictThread(k, thread, old, cred);
+    }
   }
-  execUpdateWriteEnd(k, signal);
-  upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
+  execUpdateWriteEnd(k, m.load(task + TASK.signal));
+  if (enough) commitCreds(k, task, cred);
+  else putCred(k, cred);
+  return enough;
+}
+
+/** restrict_one_thread */
+function restrictThread(k: Kernel, thread: Ptr, callersOld: Ptr, callersNew: Ptr): void {
+  const { m } = k;
+  const own = m.load(thread + TASK.cred);
+  const cred = own === callersOld ? getCred(k, callersNew) : prepareCreds(k, own);
+  m.store(thread + TASK.noNewPrivs, 1);
+  commitCreds(k, thread, cred);
 }

@@ -256,7 +256,7 @@ describe("identity", () => {
     ok("oom_score_adj 600 -900");
     expect(k.m.load(signal(600) + SIGNAL.oomScoreAdj)).toBe(-900);
     ok("tsync 500");
-    expect(k.m.load(task(500) + TASK.seccomp)).toBe(2);
+    expect(k.m.load(task(500) + TASK.noNewPrivs)).toBe(1);
   });
 
   test("timers", () => {
