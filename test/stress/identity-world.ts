@@ -1,0 +1,111 @@
+/**
+ * stack, syscall, personality and the address space that mm_access hands out, of processes that exec. Even readers are
+ * threads that may sleep, odd ones serve requests and must not.
+ */
+import { judgeImage } from "../../src/check/oracles/identity.ts";
+import { EACCES, EPERM } from "../../src/kernel/errno.ts";
+import { PTRACE_MODE_READ_FSCREDS } from "../../src/kernel/flags.ts";
+import { TraceSnapshot, readPersonality, readStack, readSyscall } from "../../src/kernel/guarded.ts";
+import type { Kernel } from "../../src/kernel/kernel.ts";
+import { Path } from "../../src/kernel/knobs.ts";
+import { MM } from "../../src/kernel/layout.ts";
+import { mmAccess } from "../../src/kernel/mm-access.ts";
+import { findTask } from "../../src/kernel/pid.ts";
+import type { Subject } from "../../src/kernel/subject.ts";
+import { mmput } from "../../src/mm/mm.ts";
+import { bytesText } from "../../src/shm/bytes.ts";
+import { WAIT_WOULD_BLOCK } from "../../src/sync/thread.ts";
+import type { ImagePlan } from "./images.ts";
+import { IMAGE_WORDS, Word, endProcesses, halves, imageWriter, makeImages, someone } from "./images.ts";
+import type { StressThread, World } from "./world.ts";
+
+const IMAGES = 2;
+
+/** What a path showed: an error, or words of the state. */
+interface Look {
+  readonly error: number;
+  readonly seen: (number | undefined)[];
+}
+
+interface PathReader {
+  readonly path: string;
+  readonly refusal: number;
+  look(k: Kernel, task: number, subject: Subject): Look;
+}
+
+type TraceRead = (k: Kernel, task: number, subject: Subject, out: TraceSnapshot) => number;
+
+/** The three files of lock_trace show the same snapshot. */
+function traceReader(path: string, read: TraceRead): PathReader {
+  const out = new TraceSnapshot();
+  const look = (k: Kernel, task: number, subject: Subject): Look => {
+    const error = read(k, task, subject, out);
+    const seen = words({ image: out.personality, startStack: out.startStack, mmapBase: out.mmapBase });
+    // Both follow from the image: one that differs shows a mixture.
+    if (out.waitKind !== out.personality) seen[Word.image] = -1;
+    return { error, seen };
+  };
+  return { path, refusal: -EPERM, look };
+}
+
+/** What environ, auxv and maps open: the address space, as long as the reader keeps it. */
+const mmReader: PathReader = {
+  path: "mm_access",
+  refusal: -EACCES,
+  look: (k, task, subject) => {
+    const mm = mmAccess(k, task, PTRACE_MODE_READ_FSCREDS, subject);
+    if (mm < 0) return { error: mm, seen: [] };
+    const image = Number(bytesText(k.m, k.m.load(mm + MM.envp)).slice("IMAGE=".length, -1));
+    const seen = words({
+      image,
+      startStack: k.m.load64(mm + MM.startStack),
+      mmapBase: k.m.load64(mm + MM.mmapBase),
+    });
+    mmput(k, mm);
+    return { error: 0, seen };
+  },
+};
+
+function words(shown: { image: number; startStack: number; mmapBase: number }): (number | undefined)[] {
+  const seen = Array<number | undefined>(IMAGE_WORDS).fill(undefined);
+  seen[Word.image] = shown.image;
+  [seen[Word.startStack], seen[Word.startStack + 1]] = halves(shown.startStack);
+  [seen[Word.mmapBase], seen[Word.mmapBase + 1]] = halves(shown.mmapBase);
+  return seen;
+}
+
+function reader(c: StressThread<ImagePlan>): () => void {
+  const { k, plan, history, random } = c;
+  k.t.maySleep = c.index % 2 === 0;
+  const readers = [
+    traceReader("stack", readStack),
+    traceReader("syscall", readSyscall),
+    traceReader("personality", readPersonality),
+    mmReader,
+  ];
+  return () => {
+    const { path, refusal, look } = readers[random.below(readers.length)] as PathReader;
+    const track = random.below(plan.pids.length);
+    const { who, subject } = someone(c);
+    const from = history.now();
+    const { error, seen } = look(k, findTask(k, plan.pids[track] as number), subject);
+    const to = history.now();
+    if (error === WAIT_WOULD_BLOCK) return c.count(`${path} parked`);
+    c.count(`${path} ${error === 0 ? "allowed" : "denied"}`);
+    c.judge(history.possible(track, from, to), (states) => judgeImage({ path, who, error, refusal, seen }, states));
+  };
+}
+
+const PATHS = ["stack", "syscall", "personality", "mm_access"];
+
+export const identityWorld: World<ImagePlan> = {
+  paths: [Path.stack, Path.syscall, Path.personality, Path.mm_access],
+  history: { tracks: IMAGES, words: IMAGE_WORDS, depth: 4096 },
+  readers: 3,
+  writers: 2,
+  expected: () => PATHS.flatMap((path) => [`${path} allowed`, `${path} denied`]),
+  setup: (k, history) => makeImages(k, history, IMAGES),
+  reader,
+  writer: imageWriter,
+  teardown: (k, plan) => endProcesses(k, plan.pids),
+};

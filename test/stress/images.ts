@@ -1,0 +1,175 @@
+/**
+ * Processes whose image changes all the time: the writer of the exec_update family's worlds.
+ *
+ * Their owner is uid 1000. An image is open to the owner, or closed: set-user-ID root by exec, or not dumpable. What an
+ * image looks like follows from its number: personality and wait kind, environment, stack and mapping base, so that a
+ * reader can tell which image it has seen. Whatever changes, the process also does a unit of I/O in the same step, so that
+ * its counters tell one state from the next.
+ */
+import { actBegin, actEnd } from "../../src/kernel/actor.ts";
+import type { ExecSpec } from "../../src/kernel/exec.ts";
+import { execBegin, execFinish, execTask } from "../../src/kernel/exec.ts";
+import { TASK_INTERRUPTIBLE } from "../../src/kernel/flags.ts";
+import { exitGroup, reap } from "../../src/kernel/exit.ts";
+import { setIdentity } from "../../src/kernel/identity.ts";
+import { accountIo } from "../../src/kernel/io-accounting.ts";
+import type { Kernel } from "../../src/kernel/kernel.ts";
+import { MM, TASK } from "../../src/kernel/layout.ts";
+import { findTask } from "../../src/kernel/pid.ts";
+import { setTaskState } from "../../src/kernel/task.ts";
+import { tsync } from "../../src/kernel/tsync.ts";
+import type { Who } from "../../src/check/oracles/access.ts";
+import { CLOSED, OPEN } from "../../src/check/oracles/access.ts";
+import { IO_AMOUNT, imageCounters } from "../../src/check/oracles/io.ts";
+import type { SharedHistory } from "../../src/check/history.ts";
+import type { Subject } from "../../src/kernel/subject.ts";
+import { subject } from "../support/kernel.ts";
+import { execSpec, fork } from "../support/processes.ts";
+import type { StressThread } from "./world.ts";
+
+const OWNER = 1000;
+const ORDINARY = 0;
+const SETUID_ROOT = 1;
+
+/** Words of an image's state; the first two are those that the io oracle knows. */
+export const Word = {
+  access: 0,
+  amount: IO_AMOUNT,
+  /** Number of the image. */
+  image: 2,
+  /** Two halves each. */
+  startStack: 3,
+  mmapBase: 5,
+} as const;
+export const IMAGE_WORDS = 7;
+
+export interface ImagePlan {
+  /** Processes, one for each track from 0. */
+  readonly pids: readonly number[];
+}
+
+/** The low and the high half of an address, as a state has them. */
+export function halves(address: number): [number, number] {
+  return [address | 0, Math.floor(address / 2 ** 32) | 0];
+}
+
+/** A process of the owner, a child of init. @returns its task */
+export function makeOwned(k: Kernel): number {
+  const task = fork(k, findTask(k, 1));
+  setIdentity(k, task, OWNER, OWNER, []);
+  execTask(k, task, execSpec(k, ORDINARY));
+  return task;
+}
+
+/** Makes processes of the owner, in their first state. */
+export function makeImages(k: Kernel, history: SharedHistory, count: number): ImagePlan {
+  const pids: number[] = [];
+  for (let track = 0; track < count; track++) {
+    const task = makeOwned(k);
+    changeImage(k, history, track, task, { program: ORDINARY });
+    pids.push(k.m.load(task + TASK.pid));
+  }
+  return { pids };
+}
+
+/** Ends and reaps processes. */
+export function endProcesses(k: Kernel, pids: readonly number[]): void {
+  for (const pid of pids) {
+    const task = findTask(k, pid);
+    exitGroup(k, task, 0);
+    if (reap(k, task) !== 0) throw new Error(`process ${pid} could not be reaped`);
+  }
+}
+
+interface Change {
+  readonly program: typeof ORDINARY | typeof SETUID_ROOT;
+  readonly nonDumpable?: boolean;
+}
+
+function specOf(k: Kernel, image: number, change: Change): ExecSpec {
+  const spec = execSpec(k, change.program, image);
+  return { ...spec, envp: new TextEncoder().encode(`IMAGE=${image}\0`), nonDumpable: change.nonDumpable === true };
+}
+
+/**
+ * One exec. A process that was set-user-ID becomes its owner again first: that makes it undumpable, so that it stays closed
+ * until the exec is over. @pre the caller acts as the process, or nobody else can
+ */
+function changeImage(k: Kernel, history: SharedHistory, track: number, task: number, change: Change): void {
+  const { m } = k;
+  const begun = history.begin();
+  const [, amount = 0, image = 0] = isFirst(k, task) ? [] : history.newest(track);
+  const next = image + 1;
+  if (change.program === ORDINARY) setIdentity(k, task, OWNER, OWNER, []);
+  const exec = execBegin(k, task, specOf(k, next, change));
+  m.store(task + TASK.personality, next);
+  setTaskState(k, task, TASK_INTERRUPTIBLE, next);
+  account(k, task);
+  const mm = m.load(task + TASK.mm);
+  const access = change.program === ORDINARY && change.nonDumpable !== true ? OPEN : CLOSED;
+  const addresses = [...halves(m.load64(mm + MM.startStack)), ...halves(m.load64(mm + MM.mmapBase))];
+  history.publish(track, begun, [access, amount + 1, next, ...addresses]);
+  execFinish(k, exec);
+  history.end(track);
+}
+
+/** True for a process that has not exec'ed yet: it has no state. */
+function isFirst(k: Kernel, task: number): boolean {
+  return k.m.load(task + TASK.personality) === 0;
+}
+
+function account(k: Kernel, task: number): void {
+  const [rchar, wchar, syscr, syscw, readBytes, writeBytes] = imageCounters(1);
+  accountIo(k, task, { rchar, wchar, syscr, syscw, readBytes, writeBytes });
+}
+
+/** A writer's step: acts as one of the processes. */
+export function imageWriter(c: StressThread<ImagePlan>): () => void {
+  const { k, plan, history, random } = c;
+  return () => {
+    const track = random.below(plan.pids.length);
+    const task = actBegin(k, plan.pids[track] as number);
+    if (task < 0) throw new Error(`nobody can act as process ${plan.pids[track]}: ${task}`);
+    act(c, history, track, task);
+    actEnd(k, task);
+  };
+}
+
+function act(c: StressThread<ImagePlan>, history: SharedHistory, track: number, task: number): void {
+  const { k, random } = c;
+  const closed = history.newest(track)[Word.access] === CLOSED;
+  switch (random.below(8)) {
+    case 0:
+      return tsync(k, task);
+    case 1:
+    case 2:
+      return accountOnly(k, history, track, task);
+    case 3:
+      return changeImage(k, history, track, task, { program: ORDINARY, nonDumpable: true });
+    case 4:
+      return changeImage(k, history, track, task, { program: ORDINARY });
+    default:
+      return changeImage(k, history, track, task, { program: closed ? ORDINARY : SETUID_ROOT });
+  }
+}
+
+/** I/O and nothing else. */
+function accountOnly(k: Kernel, history: SharedHistory, track: number, task: number): void {
+  const begun = history.begin();
+  const [access, amount, ...image] = history.newest(track) as [number, number, ...number[]];
+  history.publish(track, begun, [access, amount + 1, ...image]);
+  account(k, task);
+  history.end(track);
+}
+
+export const SUBJECTS: Readonly<Record<Who, Subject>> = {
+  owner: subject(OWNER),
+  stranger: subject(2000),
+  root: subject(0),
+};
+
+/** Who reads next: mostly the owner, whose answer changes. */
+export function someone(c: StressThread<unknown>): { who: Who; subject: Subject } {
+  const who = (["root", "stranger"] as const)[c.random.below(16)] ?? "owner";
+  return { who, subject: SUBJECTS[who] };
+}

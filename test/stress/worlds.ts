@@ -1,0 +1,14 @@
+/** Every world: one row for each oracle. */
+import { identityWorld } from "./identity-world.ts";
+import { ioWorld } from "./io-world.ts";
+import type { World } from "./world.ts";
+
+/** Each world keeps its own plan to itself; whoever runs one hands back what its setup returned. */
+function row<Plan>(world: World<Plan>): World<unknown> {
+  return world as World<unknown>;
+}
+
+export const WORLDS: Readonly<Record<string, World<unknown>>> = {
+  io: row(ioWorld),
+  identity: row(identityWorld),
+};
