@@ -6,6 +6,8 @@ import { MountError } from "./errors.ts";
 export interface FileSystemContext {
   /** Unique among the threads of this mount. */
   thread: number;
+  /** Whether it serves requests, or answers those that had to wait. */
+  role: "serve" | "slow";
   /** Who the callers are on the real machine. */
   callers: CallerFacts;
 }

@@ -1,6 +1,7 @@
 /** What each serving thread of a mount is made of: its handle on the arena, and the /proc side over it. */
 import type { KernelConfig } from "../src/kernel/config.ts";
 import { Kernel } from "../src/kernel/kernel.ts";
+import { Role, roleWord } from "../src/kernel/thread-role.ts";
 import { controlHandler } from "../src/mutate/control/control.ts";
 import { FaultInjector, hasFaults } from "../src/mutate/run/faults.ts";
 import type { Scenario } from "../src/mutate/scenario-types.ts";
@@ -9,6 +10,7 @@ import { ProcFs } from "../src/proc/procfs.ts";
 import { tablesOf } from "../src/proc/tables.ts";
 import { FaultyFileSystem } from "../src/proc/fs/faulty-fs.ts";
 import type { CallerFacts, FileSystem } from "../src/proc/vfs.ts";
+import { monotonicNs } from "./clock.ts";
 import { packageVersion } from "./version.ts";
 import type { FileSystemContext } from "./file-system-module.ts";
 
@@ -30,15 +32,23 @@ export interface FileSystemData {
 export function createFileSystem(raw: unknown, context: FileSystemContext): FileSystem {
   const data = raw as FileSystemData;
   const { scenario } = data;
-  const fs = createProcFs(data, context.callers);
+  const fs = createProcFs(data, context.callers, roleOf(context));
   if (!hasFaults(scenario)) return fs;
   const injector = new FaultInjector(fs.kernel(), scenario, data.config.seed, context.thread, data.threads);
   return new FaultyFileSystem(fs, fs.kernel(), injector);
 }
 
-/** The file system of one thread without faults. */
-export function createProcFs(data: FileSystemData, callers: CallerFacts): ProcFs {
-  const kernel = Kernel.attach(data.arena, data.config, { debug: data.lockdep });
+function roleOf({ role, thread }: FileSystemContext): number {
+  return role === "slow" ? roleWord(Role.slow) : roleWord(Role.worker, thread);
+}
+
+/** The file system of one thread without faults. @param role see KernelOptions */
+export function createProcFs(data: FileSystemData, callers: CallerFacts, role?: number): ProcFs {
+  const kernel = Kernel.attach(data.arena, data.config, {
+    debug: data.lockdep,
+    now: monotonicNs,
+    ...(role === undefined ? {} : { role }),
+  });
   kernel.t.maySleep = false;
   return new ProcFs({
     kernel,

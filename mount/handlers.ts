@@ -236,7 +236,7 @@ export function interrupt(session: Session): number {
   const { request, reply, options } = session;
   const low = request.words[BODY] as number;
   const high = request.words[BODY + 1] as number;
-  const outcome = options.interrupt === undefined ? NOT_PARKED : options.interrupt(low, high);
+  const outcome = options.interrupt === undefined ? NOT_PARKED : options.interrupt(low, high, session.fileSystem.wait);
   if (outcome === NOT_PARKED) return reply.status(-EAGAIN);
   if (outcome !== TAKEN_OUT) return NO_REPLY;
   reply.address(low, high);

@@ -5,11 +5,13 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { KernelConfig } from "../src/kernel/config.ts";
 import { Kernel } from "../src/kernel/kernel.ts";
+import { Role, roleWord } from "../src/kernel/thread-role.ts";
 import type { Built } from "../src/mutate/built.ts";
 import { Mutator } from "../src/mutate/run/mutator.ts";
 import { runClock, runFollower } from "../src/mutate/run/pace.ts";
 import type { MutatorPlace } from "../src/mutate/run/scene.ts";
 import type { Scenario } from "../src/mutate/scenario-types.ts";
+import { monotonicNs } from "./clock.ts";
 
 /** What a mutator thread is started with. */
 export interface MutatorThreadData {
@@ -34,7 +36,8 @@ function post(message: MutatorMessage): void {
 }
 
 function run(data: MutatorThreadData): number {
-  const kernel = Kernel.attach(data.arena, data.config, { debug: data.lockdep });
+  const role = roleWord(Role.mutator, data.place.index);
+  const kernel = Kernel.attach(data.arena, data.config, { debug: data.lockdep, now: monotonicNs, role });
   const mutator = new Mutator(kernel, data.scenario, data.built, data.place);
   post({ kind: "ready" });
   const { realtime, ticks } = data;

@@ -18,6 +18,7 @@
  * request lives. So the kernel remembers early interrupts, and no table of ours can overflow.
  */
 import * as abi from "./abi.ts";
+import type { LockWait } from "../src/sync/thread.ts";
 import { SharedWords, allocateShared } from "./shared.ts";
 
 const FREE = 0;
@@ -33,7 +34,11 @@ const STATE = 0;
 const UNIQUE_LO = 1;
 const UNIQUE_HI = 2;
 const LENGTH = 3;
-const SLOT_HEADER_WORDS = 4;
+/** What the request waits for: see LockWait. */
+const WAIT_PATH = 4;
+const WAIT_LOCK = 5;
+const WAIT_SINCE = 6;
+const SLOT_HEADER_WORDS = 8;
 
 // Words of the lot.
 const OCCUPIED = 0;
@@ -58,6 +63,8 @@ const SLOTS = SMALL_SLOTS + LARGE_SLOTS;
 const SMALL_WORDS = SLOT_HEADER_WORDS + SMALL_BYTES / 4;
 const LARGE_WORDS = SLOT_HEADER_WORDS + LARGE_BYTES / 4;
 const LARGE_START = LOT_HEADER_WORDS + SMALL_SLOTS * SMALL_WORDS;
+
+const TWO_32 = 4294967296;
 
 /** Longest sleep of a slow lane with nothing to do; a safety net only. */
 const IDLE_MS = 1000;
@@ -100,9 +107,10 @@ export class ParkingLot {
 
   /**
    * Parks a request and wakes the slow lane.
+   * @param wait what it waits for; moved into the lot
    * @returns false if every slot that could hold it is taken; the caller must answer it (ENOMEM)
    */
-  park(request: Uint8Array, length: number, uniqueLo: number, uniqueHi: number): boolean {
+  park(request: Uint8Array, length: number, uniqueLo: number, uniqueHi: number, wait: LockWait): boolean {
     const slot = length <= SMALL_BYTES ? this.claim(0, SLOTS) : this.claim(SMALL_SLOTS, SLOTS);
     if (slot < 0) {
       this.lot.add(REFUSED, 1);
@@ -114,6 +122,8 @@ export class ParkingLot {
     lot.store(at + UNIQUE_LO, uniqueLo);
     lot.store(at + UNIQUE_HI, uniqueHi);
     lot.store(at + LENGTH, length);
+    this.storeWait(at, wait);
+    wait.clear();
     lot.store(at + STATE, (lot.load(at + STATE) & ~STATE_MASK) | PARKED);
     lot.add(PARKED_EVER, 1);
     // What was waited for may have become free just before the request was in its slot.
@@ -121,13 +131,17 @@ export class ParkingLot {
     return true;
   }
 
-  /** An INTERRUPT for this request has arrived. @returns NOT_PARKED, TAKEN_OUT or LEFT_TO_SLOW_LANE */
-  interrupt(uniqueLo: number, uniqueHi: number): number {
+  /**
+   * An INTERRUPT for this request has arrived.
+   * @param wait becomes the request's if it is taken out
+   * @returns NOT_PARKED, TAKEN_OUT or LEFT_TO_SLOW_LANE
+   */
+  interrupt(uniqueLo: number, uniqueHi: number, wait: LockWait): number {
     const lot = this.lot;
     if (lot.load(OCCUPIED) === 0) return NOT_PARKED;
     const used = lot.load(USED);
     for (let slot = 0; slot < used; slot++) {
-      const result = this.interruptSlot(addressOf(slot), uniqueLo, uniqueHi);
+      const result = this.interruptSlot(addressOf(slot), uniqueLo, uniqueHi, wait);
       if (result !== NOT_PARKED) return result;
     }
     return NOT_PARKED;
@@ -135,9 +149,10 @@ export class ParkingLot {
 
   /**
    * Takes a parked request for another try.
+   * @param wait becomes the request's
    * @returns its length in bytes, now in `target`; 0 if the slot holds no parked request
    */
-  take(slot: number, target: Uint8Array): number {
+  take(slot: number, target: Uint8Array, wait: LockWait): number {
     const lot = this.lot;
     const at = addressOf(slot);
     const state = lot.load(at + STATE);
@@ -145,15 +160,23 @@ export class ParkingLot {
     if (!lot.swap(at + STATE, state, (state & ~STATE_MASK) | RUNNING)) return 0;
     const length = lot.load(at + LENGTH);
     lot.copyOut((at + SLOT_HEADER_WORDS) * 4, target, length);
+    this.loadWait(at, wait);
     return length;
   }
 
-  /** The try was in vain. @returns false if the request was interrupted meanwhile: answer it, then finish() */
-  putBack(slot: number): boolean {
-    const at = addressOf(slot) + STATE;
-    const state = this.lot.load(at);
+  /**
+   * The try was in vain.
+   * @param wait what it waits for now; moved into the lot
+   * @returns false if the request was interrupted meanwhile: answer it, then finish(); `wait` stays the caller's
+   */
+  putBack(slot: number, wait: LockWait): boolean {
+    const at = addressOf(slot);
+    const state = this.lot.load(at + STATE);
     if ((state & STATE_MASK) !== RUNNING) return false;
-    return this.lot.swap(at, state, (state & ~STATE_MASK) | PARKED);
+    this.storeWait(at, wait);
+    if (!this.lot.swap(at + STATE, state, (state & ~STATE_MASK) | PARKED)) return false;
+    wait.clear();
+    return true;
   }
 
   /** The request that was taken has been answered. */
@@ -202,7 +225,22 @@ export class ParkingLot {
     this.wake.raise(this.wakeWord.index);
   }
 
-  private interruptSlot(at: number, uniqueLo: number, uniqueHi: number): number {
+  private storeWait(at: number, wait: LockWait): void {
+    const { lot } = this;
+    lot.store(at + WAIT_PATH, wait.path);
+    lot.store(at + WAIT_LOCK, wait.lock);
+    lot.store(at + WAIT_SINCE, wait.since | 0);
+    lot.store(at + WAIT_SINCE + 1, (wait.since / TWO_32) | 0);
+  }
+
+  private loadWait(at: number, wait: LockWait): void {
+    const { lot } = this;
+    wait.path = lot.load(at + WAIT_PATH);
+    wait.lock = lot.load(at + WAIT_LOCK);
+    wait.since = lot.load(at + WAIT_SINCE + 1) * TWO_32 + (lot.load(at + WAIT_SINCE) >>> 0);
+  }
+
+  private interruptSlot(at: number, uniqueLo: number, uniqueHi: number, wait: LockWait): number {
     const lot = this.lot;
     for (;;) {
       const state = lot.load(at + STATE);
@@ -212,6 +250,7 @@ export class ParkingLot {
       if (kind === RUNNING) {
         if (lot.swap(at + STATE, state, (state & ~STATE_MASK) | INTERRUPTED)) return LEFT_TO_SLOW_LANE;
       } else if (lot.swap(at + STATE, state, (state & ~STATE_MASK) | FILLING)) {
+        this.loadWait(at, wait);
         this.release(at);
         return TAKEN_OUT;
       }

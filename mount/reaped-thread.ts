@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { drainReaped, waitReaped } from "../src/kernel/exit-events.ts";
+import { Role, roleWord } from "../src/kernel/thread-role.ts";
 import { mutatorsStopped } from "../src/mutate/run/pace.ts";
 import type { EntryNotifier } from "../src/proc/fs/notify.ts";
 import type { FileSystemData } from "./file-system.ts";
@@ -25,7 +26,7 @@ const SLEEP_MS = 250;
 const EVERYTHING = "x".repeat(256);
 
 function run({ fileSystem, ring }: ReapedThreadData): void {
-  const fs = createProcFs(fileSystem, new RealCallers("/proc"));
+  const fs = createProcFs(fileSystem, new RealCallers("/proc"), roleWord(Role.reaped));
   const k = fs.kernel();
   const notifications = new NotifyRing(ring);
   const notifier: EntryNotifier = {

@@ -3,6 +3,7 @@
  * system, and leaves the answer in its reply buffer. It does no I/O, so that transports, replay and tests share it.
  */
 import { EIO, ENOSYS } from "../src/kernel/errno.ts";
+import type { LockWait } from "../src/sync/thread.ts";
 import type { FileSystem } from "../src/proc/vfs.ts";
 import { Attr, OpenFile, WOULD_WAIT } from "../src/proc/vfs.ts";
 import * as abi from "./abi.ts";
@@ -27,8 +28,11 @@ export interface Agreement {
 export interface SessionOptions {
   /** Called once, when INIT was answered. */
   onInit?: (agreement: Agreement) => void;
-  /** Called when a request is interrupted; see ParkingLot.interrupt. Without it, nothing is ever parked. */
-  interrupt?: (uniqueLo: number, uniqueHi: number) => number;
+  /**
+   * Called when a request is interrupted; see ParkingLot.interrupt, which also says what the request waited for. Without
+   * it, nothing is ever parked.
+   */
+  interrupt?: (uniqueLo: number, uniqueHi: number, wait: LockWait) => number;
   /** Gets one line a request: see docs of {@link describe}. */
   trace?: (line: string) => void;
   /** Gets one sentence about each message that was refused as malformed, and each failure inside the file system. */
@@ -71,7 +75,8 @@ export class Session {
 
   /**
    * Handles the message that lies in `request.bytes`.
-   * @returns the number of bytes in `reply.bytes` to send, NO_REPLY, or WOULD_WAIT: keep the message, come again later
+   * @returns the number of bytes in `reply.bytes` to send, NO_REPLY, or WOULD_WAIT: keep the message and the file system's
+   *   `wait`, come again later
    */
   handle(length: number): number {
     const request = this.request;
@@ -82,12 +87,14 @@ export class Session {
     if (valid === UNANSWERABLE) return this.drop();
     this.reply.address(request.words[abi.W_UNIQUE] as number, request.words[abi.W_UNIQUE + 1] as number);
     const result = valid === VALID ? this.dispatch(known ? opcode : 0) : this.malformed(valid);
+    if (result !== WOULD_WAIT) this.fileSystem.endWait();
     if (this.options.trace !== undefined) this.options.trace(describe(this, result));
     return result;
   }
 
   /** Ends a request whose client no longer waits: leaves the reply for the message that lies in `request.bytes`. */
   fail(errno: number): number {
+    this.fileSystem.endWait();
     const words = this.request.words;
     this.reply.address(words[abi.W_UNIQUE] as number, words[abi.W_UNIQUE + 1] as number);
     return this.reply.status(-errno);

@@ -4,6 +4,7 @@ import { closeSync, openSync } from "node:fs";
 import type { KernelConfig } from "../src/kernel/config.ts";
 import { Kernel } from "../src/kernel/kernel.ts";
 import { HOST } from "../src/kernel/layout.ts";
+import { Role, roleWord } from "../src/kernel/thread-role.ts";
 import { buildScenario } from "../src/mutate/build/build.ts";
 import { kernelConfig } from "../src/mutate/build/config.ts";
 import { hostView } from "../src/mutate/build/host.ts";
@@ -11,6 +12,7 @@ import type { Built } from "../src/mutate/built.ts";
 import { publishMembers } from "../src/mutate/run/members.ts";
 import { Mutator } from "../src/mutate/run/mutator.ts";
 import type { Scenario } from "../src/mutate/scenario.ts";
+import { monotonicNs } from "./clock.ts";
 import { controlFile, submitCommand } from "./control-file.ts";
 import { MountError } from "./errors.ts";
 import type { FileSystemData } from "./file-system.ts";
@@ -61,7 +63,7 @@ const ARENA_SIZES = [8 * 2 ** 30, 4 * 2 ** 30, 2 ** 30] as const;
  * Pids that simulations leave to the real machine, so that a tool's own pid is not taken: new processes have pids from
  * 300 on (RESERVED_PIDS) once pids have wrapped around, and few machines get beyond the end.
  */
-const REAL_PIDS = [300, 100_000] as const;
+export const REAL_PIDS = [300, 100_000] as const;
 /** Below this there is no room to leave any. */
 const PID_MAX_TO_AVOID = 200_000;
 /** Everybody sees the network of this simulated process, and in a plain mount its mounts too. */
@@ -181,15 +183,16 @@ async function startMutators(table: Table, options: SimulationPlan, threads: Tab
 }
 
 /** The largest arena that this machine lets us reserve. */
-function createKernel(config: KernelConfig, debug: boolean): Kernel {
+export function createKernel(config: KernelConfig, debug: boolean): Kernel {
+  const options = { debug, now: monotonicNs, role: roleWord(Role.main) };
   for (const bytes of ARENA_SIZES.slice(0, -1)) {
     try {
-      return Kernel.create(bytes, config, { debug });
+      return Kernel.create(bytes, config, options);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
     }
   }
-  return Kernel.create(ARENA_SIZES[ARENA_SIZES.length - 1] as number, config, { debug });
+  return Kernel.create(ARENA_SIZES[ARENA_SIZES.length - 1] as number, config, options);
 }
 
 function fileSystemData(table: Table, options: SimulationPlan): FileSystemData {
@@ -224,7 +227,7 @@ function mountTable(data: FileSystemData, options: SimulationPlan, shared: Mount
 }
 
 /** URL of a module of this folder, or of its bundle if this code itself runs from one. */
-function moduleBeside(name: string): string {
+export function moduleBeside(name: string): string {
   const here = import.meta.url;
   return new URL(`./${name}${here.endsWith(".ts") ? ".ts" : ".js"}`, here).href;
 }

@@ -56,7 +56,11 @@ const complain = (sentence: string): void => post({ kind: "complaint", sentence 
 
 function makeFileSystem(data: ThreadData): Promise<FileSystem> {
   const callers = new RealCallers(data.procRoot);
-  return loadFileSystem(data.fileSystemModule, data.data, { thread: data.index, callers });
+  return loadFileSystem(data.fileSystemModule, data.data, {
+    thread: data.index,
+    role: data.role === "slow" ? "slow" : "serve",
+    callers,
+  });
 }
 
 function sessionOptions(data: ThreadData, control: Control, lot: ParkingLot): SessionOptions {
@@ -68,7 +72,7 @@ function sessionOptions(data: ThreadData, control: Control, lot: ParkingLot): Se
       post({ kind: "init", ...agreement });
     },
   };
-  if (data.role === "serve") options.interrupt = (low, high) => lot.interrupt(low, high);
+  if (data.role === "serve") options.interrupt = (low, high, wait) => lot.interrupt(low, high, wait);
   if (data.debug) options.trace = (line) => post({ kind: "trace", line });
   return options;
 }

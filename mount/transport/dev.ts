@@ -144,7 +144,7 @@ function park(device: FuseDevice, session: Session, lot: ParkingLot, length: num
   const { words, bytes } = session.request;
   const low = words[abi.W_UNIQUE] as number;
   const high = words[abi.W_UNIQUE + 1] as number;
-  if (lot.park(bytes, length, low, high)) return;
+  if (lot.park(bytes, length, low, high, session.fileSystem.wait)) return;
   complain("no room to park a request that has to wait; answered with ENOMEM");
   sendReply(device, session, session.fail(ENOMEM), complain);
 }
@@ -211,13 +211,13 @@ function tryAll(device: FuseDevice, session: Session, lot: ParkingLot, complain:
   const used = lot.used();
   let answered = 0;
   for (let slot = 0; slot < used; slot++) {
-    const length = lot.take(slot, request.bytes);
+    const length = lot.take(slot, request.bytes, fileSystem.wait);
     if (length === 0) continue;
     fileSystem.busy();
     let size = session.handle(length);
     fileSystem.idle();
     if (size === WOULD_WAIT) {
-      if (lot.putBack(slot)) continue;
+      if (lot.putBack(slot, fileSystem.wait)) continue;
       size = session.fail(EINTR);
     }
     lot.finish(slot);

@@ -59,7 +59,7 @@ class NativeFileSystemMount implements MountedFileSystem {
     if (prepared.clearedStale) plan.logger.warn(`cleared a dead mount of ours from ${prepared.dir}`);
     const callers = new RealCallers(plan.procRoot);
     const operations = new NativeOperations(
-      await loadFileSystem(plan.fileSystemModule, plan.data, { thread: 0, callers }),
+      await loadFileSystem(plan.fileSystemModule, plan.data, { thread: 0, role: "serve", callers }),
       this.mounter(),
       (pid) => callers.tgid(pid) !== 0,
       (sentence) => plan.logger.warn(sentence),

@@ -2,6 +2,7 @@
 import { EBADF, EINTR, EINVAL, EIO, ENOENT } from "../../src/kernel/errno.ts";
 import type { Caller, FileSystem } from "../../src/proc/vfs.ts";
 import { Attr, OpenFile, WOULD_WAIT } from "../../src/proc/vfs.ts";
+import { LockWait } from "../../src/sync/thread.ts";
 import * as abi from "../abi.ts";
 import type { Done, Operations, Signal } from "./native-binding.ts";
 
@@ -251,11 +252,31 @@ export class NativeOperations {
   }
 
   /** Makes a call; one that would have to wait is made again later, while others are served. */
-  private attempt(done: Done, call: Call, pause = FIRST_PAUSE_MS): void {
+  private attempt(done: Done, call: Call): void {
     const result = this.guarded(call);
-    if (result !== WOULD_WAIT) done(result);
-    else if (this.closed) done(-EINTR);
-    else setTimeout(() => this.attempt(done, call, Math.min(pause * 2, LONGEST_PAUSE_MS)), pause);
+    if (result === WOULD_WAIT) this.attemptLater(done, call, FIRST_PAUSE_MS);
+    else this.finish(done, result);
+  }
+
+  private attemptLater(done: Done, call: Call, pause: number): void {
+    if (this.closed) {
+      this.finish(done, -EINTR);
+      return;
+    }
+    const wait = new LockWait();
+    wait.copy(this.fileSystem.wait);
+    this.fileSystem.wait.clear();
+    setTimeout(() => {
+      this.fileSystem.wait.copy(wait);
+      const result = this.guarded(call);
+      if (result === WOULD_WAIT) this.attemptLater(done, call, Math.min(pause * 2, LONGEST_PAUSE_MS));
+      else this.finish(done, result);
+    }, pause);
+  }
+
+  private finish(done: Done, result: number): void {
+    this.fileSystem.endWait();
+    done(result);
   }
 
   private guarded(call: Call): number {

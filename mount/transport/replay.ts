@@ -2,6 +2,7 @@
 import { EINTR, ENOMEM } from "../../src/kernel/errno.ts";
 import type { FileSystem } from "../../src/proc/vfs.ts";
 import { WOULD_WAIT } from "../../src/proc/vfs.ts";
+import { LockWait } from "../../src/sync/thread.ts";
 import * as abi from "../abi.ts";
 import { NOT_PARKED, TAKEN_OUT } from "../parking.ts";
 import type { SessionOptions } from "../session.ts";
@@ -25,40 +26,53 @@ export function replay(
   return player.finish();
 }
 
+interface Parked {
+  readonly request: Uint8Array;
+  readonly wait: LockWait;
+}
+
 class Player {
   private readonly session: Session;
   private readonly replies: Uint8Array[] = [];
-  private parked: Uint8Array[] = [];
+  private parked: Parked[] = [];
 
   constructor(fileSystem: FileSystem, options: SessionOptions) {
-    const interrupt = (low: number, high: number): number => this.interrupt(low, high);
+    const interrupt = (low: number, high: number, wait: LockWait): number => this.interrupt(low, high, wait);
     this.session = new Session(fileSystem, { ...options, interrupt });
   }
 
   play(request: Uint8Array): void {
     this.session.fileSystem.busy();
-    if (!this.attempt(request)) this.parked.push(request.slice());
-    this.parked = this.parked.filter((waiting) => !this.attempt(waiting));
+    const wait = new LockWait();
+    if (!this.attempt(request, wait)) this.parked.push({ request: request.slice(), wait });
+    this.parked = this.parked.filter((waiting) => !this.attempt(waiting.request, waiting.wait));
     this.session.fileSystem.idle();
   }
 
   finish(): Uint8Array[] {
     for (const waiting of this.parked) {
-      this.load(waiting);
+      this.load(waiting.request);
+      this.session.fileSystem.wait.copy(waiting.wait);
       this.keep(this.session.fail(EINTR));
     }
     return this.replies;
   }
 
-  /** @returns false if the request has to wait */
-  private attempt(request: Uint8Array): boolean {
+  /** @returns false if the request has to wait; `wait` says what for */
+  private attempt(request: Uint8Array, wait: LockWait): boolean {
     this.load(request);
     if (request.length > abi.REQUEST_BUFFER_SIZE) {
       this.keep(this.session.fail(ENOMEM));
       return true;
     }
+    const { fileSystem } = this.session;
+    fileSystem.wait.copy(wait);
     const length = this.session.handle(request.length);
-    if (length === WOULD_WAIT) return false;
+    if (length === WOULD_WAIT) {
+      wait.copy(fileSystem.wait);
+      fileSystem.wait.clear();
+      return false;
+    }
     if (length > 0) this.keep(length);
     return true;
   }
@@ -71,12 +85,14 @@ class Player {
     this.replies.push(Uint8Array.prototype.slice.call(this.session.reply.bytes, 0, length));
   }
 
-  private interrupt(low: number, high: number): number {
-    const at = this.parked.findIndex((request) => {
+  private interrupt(low: number, high: number, wait: LockWait): number {
+    const at = this.parked.findIndex(({ request }) => {
       const view = new DataView(request.buffer, request.byteOffset);
       return view.getInt32(8, true) === low && view.getInt32(12, true) === high;
     });
-    if (at < 0) return NOT_PARKED;
+    const found = this.parked[at];
+    if (found === undefined) return NOT_PARKED;
+    wait.copy(found.wait);
     this.parked.splice(at, 1);
     return TAKEN_OUT;
   }

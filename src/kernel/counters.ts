@@ -1,11 +1,26 @@
 /**
- * Counters per path and thread: which way a read was served. Each thread has a block of its own, so that counting never
- * contends; a reader adds the blocks up.
+ * Counters per path and thread: which way a read was served, and how long it waited. Each thread writes a block of its
+ * own, so that counting never contends; a reader adds the blocks up.
+ *
+ * A slot that one thread leaves is another's later, which may do something else. Therefore a thread that leaves adds its
+ * counts to a block for all that have left ("ended"): nothing is lost, and nothing counted for the wrong one.
  */
+import type { Ptr } from "../sync/atomics.ts";
+import { LockClass } from "../sync/lockdep.ts";
 import { RCU_THREADS } from "../sync/rcu.ts";
+import { readSeqbegin, readSeqretry, writeSeqlock, writeSequnlock } from "../sync/seqlock.ts";
+import {
+  SEQCOUNT_WORDS,
+  readSeqcountBegin,
+  seqcountRetry,
+  writeSeqcountBegin,
+  writeSeqcountEnd,
+} from "../sync/seqcount.ts";
+import { QUAD, record } from "../shm/struct.ts";
 import { COUNTER_WORDS, HOST } from "./layout.ts";
 import type { Kernel } from "./kernel.ts";
 import { PATH_NAMES } from "./knobs.ts";
+import { Role, roleName } from "./thread-role.ts";
 
 /** What is counted for each path. */
 export const Event = {
@@ -15,7 +30,7 @@ export const Event = {
   retried: 1,
   /** A read that took the lock: its speculation was spoilt, a writer was at it, or the path is in its locked form. */
   fellBack: 2,
-  /** A read that had to wait for the lock. */
+  /** A wait for the lock, counted when it begins, and once, however often a parked request is tried. */
   waited: 3,
   /** A gap that was verified by a second lookup (maps). */
   gapVerified: 4,
@@ -37,31 +52,156 @@ export const EVENT_MEANINGS: Readonly<Record<keyof typeof Event, string>> = {
   retried: "speculations that a writer spoilt, and that were begun again",
   fellBack:
     "times that a read took the lock (of maps and its kin: once a buffer): a writer was at it, or the path is locked",
-  waited: "times that a reader had to wait for the lock",
+  waited: "times that a reader had to wait for the lock, counted as the wait begins",
   gapVerified: "gaps between two mappings looked up again, since the address space changed meanwhile",
   mmapLockFallback: "mappings that were locked under mmap_lock, since a writer was at them",
   rcuWalk: "path walks to a process in RCU mode",
   refWalk: "path walks to a process with references: the path is switched to locked",
 };
 
-const EVENTS = 8;
+/** Number of paths that are counted. */
+export const PATHS = PATH_NAMES.length;
+
+/** What a thread's block holds for each path. */
+const COUNTERS = record({
+  /** One word for each event, by id. */
+  events: 8,
+  /** Odd while the two below are written. */
+  waitSeq: SEQCOUNT_WORDS,
+  /** Nanoseconds. */
+  waitedNs: QUAD,
+  longestWaitNs: QUAD,
+});
+/** Words from one path's counters to the next one's. */
+const STRIDE = 16;
+/** The block for threads that have left, after those of the slots. */
+const ENDED = RCU_THREADS;
+
+function blockOf(slot: number, path: number): Ptr {
+  return HOST.counters + slot * COUNTER_WORDS + path * STRIDE;
+}
 
 /** Counts one event in the calling thread's block. */
 export function countEvent(k: Kernel, path: number, event: EventId): void {
-  k.m.add(HOST.counters + k.t.slot * COUNTER_WORDS + path * EVENTS + event, 1);
+  k.m.add(blockOf(k.t.slot, path) + COUNTERS.events + event, 1);
+}
+
+/** Adds a wait that is over to the calling thread's block: nanoseconds, whole and not negative. */
+export function countWait(k: Kernel, path: number, ns: number): void {
+  addWaits(k, blockOf(k.t.slot, path), ns, ns);
+}
+
+/** @pre no other thread writes the block */
+function addWaits(k: Kernel, block: Ptr, totalNs: number, longestNs: number): void {
+  const { m } = k;
+  writeSeqcountBegin(m, block + COUNTERS.waitSeq);
+  m.add64(block + COUNTERS.waitedNs, totalNs);
+  if (longestNs > m.load64(block + COUNTERS.longestWaitNs)) m.store64(block + COUNTERS.longestWaitNs, longestNs);
+  writeSeqcountEnd(m, block + COUNTERS.waitSeq);
 }
 
 /** Sum over all threads. */
 export function eventCount(k: Kernel, path: number, event: EventId): number {
-  let sum = 0;
-  for (let slot = 0; slot < RCU_THREADS; slot++) sum += threadEventCount(k, slot, path, event);
-  return sum;
+  for (;;) {
+    const seq = readSeqbegin(k.m, HOST.countersLock);
+    let sum = 0;
+    for (let slot = 0; slot <= ENDED; slot++) sum += k.m.loadU32(blockOf(slot, path) + COUNTERS.events + event);
+    if (!readSeqretry(k.m, HOST.countersLock, seq)) return sum;
+  }
 }
 
-/** One thread's count. */
-function threadEventCount(k: Kernel, slot: number, path: number, event: EventId): number {
-  return k.m.loadU32(HOST.counters + slot * COUNTER_WORDS + path * EVENTS + event);
+/** The calling thread leaves: its counts are those of nobody in particular from now on, and its slot is empty. */
+export function foldCounters(k: Kernel): void {
+  const { m, t } = k;
+  writeSeqlock(t, HOST.countersLock, LockClass.registry);
+  for (let path = 0; path < PATHS; path++) foldPath(k, blockOf(t.slot, path), blockOf(ENDED, path));
+  m.store(HOST.threadRoles + t.slot, Role.none);
+  writeSequnlock(t, HOST.countersLock, LockClass.registry);
 }
 
-/** Number of paths that are counted. */
-export const PATHS = PATH_NAMES.length;
+/** @pre countersLock */
+function foldPath(k: Kernel, from: Ptr, to: Ptr): void {
+  const { m } = k;
+  for (let event = 0; event < EVENT_NAMES.length; event++) {
+    m.add(to + COUNTERS.events + event, m.exchange(from + COUNTERS.events + event, 0));
+  }
+  addWaits(k, to, m.load64(from + COUNTERS.waitedNs), m.load64(from + COUNTERS.longestWaitNs));
+  writeSeqcountBegin(m, from + COUNTERS.waitSeq);
+  m.store64(from + COUNTERS.waitedNs, 0);
+  m.store64(from + COUNTERS.longestWaitNs, 0);
+  writeSeqcountEnd(m, from + COUNTERS.waitSeq);
+}
+
+/** The counts of one path: of a thread, or of all together. */
+export class PathCounts {
+  /** By event id. */
+  readonly events: number[] = new Array<number>(EVENT_NAMES.length).fill(0);
+  /** Nanoseconds of all waits that are over, and of the longest. */
+  waitedNs = 0;
+  longestWaitNs = 0;
+
+  /** True if nothing was counted. */
+  empty(): boolean {
+    return this.waitedNs === 0 && this.events.every((count) => count === 0);
+  }
+
+  /** Takes another one's counts in. */
+  merge(other: PathCounts): void {
+    for (let event = 0; event < this.events.length; event++) {
+      this.events[event] = (this.events[event] as number) + (other.events[event] as number);
+    }
+    this.waitedNs += other.waitedNs;
+    this.longestWaitNs = Math.max(this.longestWaitNs, other.longestWaitNs);
+  }
+}
+
+/** The counts of one thread. */
+export interface ThreadCounts {
+  /** "worker0", "slow", ..., or "ended": those that have left. */
+  readonly name: string;
+  /** By path id. */
+  readonly paths: readonly PathCounts[];
+}
+
+/** The counts of every thread there is, then of those that have left. Each path's waits belong to one moment. */
+export function readCounters(k: Kernel): ThreadCounts[] {
+  for (;;) {
+    const seq = readSeqbegin(k.m, HOST.countersLock);
+    const threads: ThreadCounts[] = [];
+    for (let slot = 0; slot < RCU_THREADS; slot++) {
+      const role = k.m.load(HOST.threadRoles + slot);
+      if (role !== Role.none) threads.push({ name: roleName(role), paths: readBlock(k, slot) });
+    }
+    threads.push({ name: "ended", paths: readBlock(k, ENDED) });
+    if (!readSeqretry(k.m, HOST.countersLock, seq)) return threads;
+  }
+}
+
+/** All threads together, by path id. */
+export function totalCounts(threads: readonly ThreadCounts[]): PathCounts[] {
+  return PATH_NAMES.map((_name, path) => {
+    const total = new PathCounts();
+    for (const thread of threads) total.merge(thread.paths[path] as PathCounts);
+    return total;
+  });
+}
+
+function readBlock(k: Kernel, slot: number): PathCounts[] {
+  const paths: PathCounts[] = [];
+  for (let path = 0; path < PATHS; path++) paths.push(readPath(k, blockOf(slot, path)));
+  return paths;
+}
+
+function readPath(k: Kernel, block: Ptr): PathCounts {
+  const { m } = k;
+  const counts = new PathCounts();
+  for (let event = 0; event < counts.events.length; event++) {
+    counts.events[event] = m.loadU32(block + COUNTERS.events + event);
+  }
+  for (;;) {
+    const seq = readSeqcountBegin(m, block + COUNTERS.waitSeq);
+    counts.waitedNs = m.load64(block + COUNTERS.waitedNs);
+    counts.longestWaitNs = m.load64(block + COUNTERS.longestWaitNs);
+    if (!seqcountRetry(m, block + COUNTERS.waitSeq, seq)) return counts;
+  }
+}

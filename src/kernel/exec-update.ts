@@ -8,13 +8,14 @@
  */
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
-import { downReadKillable, downReadTrylock, downWrite, upRead, upWrite } from "../sync/rwsem.ts";
+import { downWrite, upRead, upWrite } from "../sync/rwsem.ts";
 import { seqcountRetry, seqcountTryBegin, writeSeqcountBegin, writeSeqcountEnd } from "../sync/seqcount.ts";
 import { countEvent, Event } from "./counters.ts";
 import type { Kernel } from "./kernel.ts";
 import type { PathId } from "./knobs.ts";
 import { pathIsLocked } from "./knobs.ts";
 import { SIGNAL } from "./layout.ts";
+import { countOnWayToLock, downReadCounted, waitGoesOn } from "./lock-wait.ts";
 
 /** Token of a read section that holds the lock. */
 const EXEC_UPDATE_LOCKED = -1;
@@ -32,7 +33,8 @@ export function isExecUpdateError(token: number): boolean {
  * @returns a token: the sequence seen (no lock held), or EXEC_UPDATE_LOCKED; or an error, see {@link isExecUpdateError}
  */
 export function execUpdateReadBegin(k: Kernel, path: PathId, signal: Ptr, lock: boolean): number {
-  if (!lock && !pathIsLocked(k, path)) {
+  // Who has already begun to wait for the lock, and was parked meanwhile, is after the lock.
+  if (!lock && !waitGoesOn(k, path) && !pathIsLocked(k, path)) {
     const sequence = seqcountTryBegin(k.m, signal + SIGNAL.execUpdateSeq);
     if (sequence >= 0) {
       countEvent(k, path, Event.speculated);
@@ -43,11 +45,8 @@ export function execUpdateReadBegin(k: Kernel, path: PathId, signal: Ptr, lock: 
 }
 
 function lockForRead(k: Kernel, path: PathId, signal: Ptr): number {
-  countEvent(k, path, Event.fellBack);
-  const sem = signal + SIGNAL.execUpdateLock;
-  if (downReadTrylock(k.t, sem, LockClass.execUpdate)) return EXEC_UPDATE_LOCKED;
-  countEvent(k, path, Event.waited);
-  const error = downReadKillable(k.t, sem, LockClass.execUpdate);
+  countOnWayToLock(k, path, Event.fellBack);
+  const error = downReadCounted(k, path, signal + SIGNAL.execUpdateLock, LockClass.execUpdate);
   return error === 0 ? EXEC_UPDATE_LOCKED : error;
 }
 

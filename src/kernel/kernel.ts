@@ -8,10 +8,13 @@ import type { SlabArea } from "../shm/slab.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { Memory } from "../sync/atomics.ts";
 import { RCU_THREADS, rcuInit, rcuOffline, rcuOnline, rcuQuiescent, rcuWordOf } from "../sync/rcu.ts";
+import type { Clock } from "../sync/thread.ts";
 import { Thread } from "../sync/thread.ts";
 import { Cache, FDTABLE_SIZES, FIRST_BYTES_CACHE, FIRST_FDTABLE_CACHE } from "./caches.ts";
 import type { KernelConfig } from "./config.ts";
+import { foldCounters } from "./counters.ts";
 import { initReaped } from "./exit-events.ts";
+import { kcmpCookiesInit } from "./kcmp.ts";
 import {
   CRED,
   FDTABLE,
@@ -34,6 +37,7 @@ import {
 import { VMA_NODE_WORDS } from "../mm/vma-tree.ts";
 import { OPEN_FILE_WORDS } from "./open-file.ts";
 import { PID_BITMAP_WORDS } from "./pid.ts";
+import { Role, roleWord } from "./thread-role.ts";
 
 const MAGIC = 0x70726f63;
 const VERSION = 1;
@@ -70,6 +74,10 @@ const STRUCT_WORDS: readonly (readonly [number, number])[] = [
 export interface KernelOptions {
   /** Check lock order and RCU sections as they happen (slower). */
   debug?: boolean;
+  /** The clock by which waits for locks are timed; the same for all threads. Default: none, waits take no time. */
+  now?: Clock;
+  /** What the thread does, by which its counters are told apart: see thread-role.ts. Default: nothing in particular. */
+  role?: number;
 }
 
 export class Kernel {
@@ -106,7 +114,8 @@ export class Kernel {
     }
     const slot = claimSlot(m);
     if (slot < 0) throw new Error(`more than ${RCU_THREADS} threads on one arena`);
-    const t = new Thread(m, slot, rcuWordOf(HOST.rcu, slot), HOST.parkWord, options.debug ?? false);
+    m.store(HOST.threadRoles + slot, options.role ?? roleWord(Role.thread, slot));
+    const t = new Thread(m, slot, rcuWordOf(HOST.rcu, slot), HOST.parkWord, options.debug ?? false, options.now);
     return new Kernel(m, t, config);
   }
 
@@ -114,6 +123,7 @@ export class Kernel {
   detach(): void {
     this.t.lockdep.assertIdle();
     this.slab.flush();
+    foldCounters(this);
     this.m.store(this.t.rcuWord, 0);
     const { slot } = this.t;
     this.m.and(HOST.threads + (slot >>> 5), ~(1 << (slot & 31)));
@@ -180,6 +190,7 @@ function initArena(m: Memory, config: KernelConfig): void {
   m.plainStore(HOST.mutatorSpeed, 100);
   m.plainStore(HOST.nextInode, 10000);
   m.plainStore(HOST.nextMmSeed, config.seed);
+  kcmpCookiesInit(m, config.seed);
   m.plainStore(HOST.rootDentry, 1);
   initReaped(m);
   m.plainStore(HOST.version, VERSION);

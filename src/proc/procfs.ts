@@ -23,10 +23,12 @@ import {
 } from "../kernel/errno.ts";
 import { PTRACE_MODE_READ_FSCREDS } from "../kernel/flags.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { endWait } from "../kernel/lock-wait.ts";
 import { ptraceMayAccess } from "../kernel/ptrace.ts";
 import { CAP_CHOWN, CAP_FOWNER } from "../kernel/subject.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
+import type { LockWait } from "../sync/thread.ts";
 import { fillEntry } from "./fs/attr.ts";
 import { CallerSubject, RequestContext } from "./fs/context.ts";
 import type { SynthprocFiles } from "./synthproc/control.ts";
@@ -87,6 +89,7 @@ const NSIO = 0xb7;
  * between; a handle with `maySleep` (none of a FUSE worker's) may wait for locks instead of answering WOULD_WAIT.
  */
 export class ProcFs implements FileSystem {
+  readonly wait: LockWait;
   private readonly c: RequestContext;
   private readonly walker: Walker;
   private readonly seq = new SeqReader();
@@ -99,6 +102,7 @@ export class ProcFs implements FileSystem {
     const root = [...tables.root, synthprocRow(options.synthproc)].sort(byLengthThenName);
     const entries = new Entries({ ...tables, root: [...root, ...selfRows(subject)] });
     if (entries.root.listed.length + 2 > SELF_OFFSET) throw new RangeError("too many rows at the root");
+    this.wait = kernel.t.wait;
     this.c = new RequestContext(kernel, host, subject, entries);
     this.walker = new Walker(this.c, templatesOf(entries));
   }
@@ -199,6 +203,10 @@ export class ProcFs implements FileSystem {
     const found = walker.byPath(hi, lo);
     const namespace = found === 0 && walker.node.tag === Tag.target && walker.node.row === Target.namespace;
     return walker.end(namespace && ((command >>> 8) & 0xff) === NSIO ? -EPERM : -ENOTTY);
+  }
+
+  endWait(): void {
+    endWait(this.c.k);
   }
 
   idle(): void {

@@ -9,7 +9,12 @@
  * FORGET needs no work. They travel as two unsigned 32-bit halves, because a JavaScript number holds only 53 bits.
  */
 
-/** The request would have to wait for a lock. Nothing has been changed; park the request and call again later. */
+import type { LockWait } from "../sync/thread.ts";
+
+/**
+ * The request would have to wait for a lock. Nothing has been changed; park the request, together with
+ * {@link FileSystem.wait}, and call again later.
+ */
 export const WOULD_WAIT = -0x10000;
 
 /** Who asks: the real caller, as the transport knows it (fuse_in_header). */
@@ -127,6 +132,15 @@ export interface FileSystem {
 
   /** ioctl(2) on an open file or directory. */
   ioctl(hi: number, lo: number, handle: number, command: number, caller: Caller): number;
+
+  /**
+   * The wait for a lock in which the request in hand is. After WOULD_WAIT: copy it and clear it; before the next try, which
+   * may be another thread's: put it back.
+   */
+  readonly wait: LockWait;
+
+  /** Called when a request is over, answered or given up: if it was waiting ({@link wait}), so is that. */
+  endWait(): void;
 
   /** Called when the thread is about to block in the transport, and again when it has a request (RCU offline/online). */
   idle(): void;

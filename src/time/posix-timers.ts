@@ -15,6 +15,7 @@ import { EINVAL, ESRCH } from "../kernel/errno.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { Path, pathIsLocked } from "../kernel/knobs.ts";
 import { SIGHAND, SIGNAL, TASK, TIMER } from "../kernel/layout.ts";
+import { spinLockCounted } from "../kernel/lock-wait.ts";
 
 /** SIGEV_* (asm-generic/siginfo.h). */
 export const SIGEV_SIGNAL = 0;
@@ -164,7 +165,7 @@ export class TimersWalk {
       const sighand = k.m.load(task + TASK.sighand);
       if (sighand === NULL) return false;
       const siglock = sighand + SIGHAND.siglock;
-      spinLock(k.t, siglock, LockClass.sighand);
+      spinLockCounted(k, Path.timers, siglock, LockClass.sighand);
       if (k.m.load(task + TASK.sighand) === sighand) {
         this.siglock = siglock;
         return true;

@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { INVALIDATE, Notification, NotifyRing, allocateNotifyRing } from "../../mount/notify.ts";
 import { LEFT_TO_SLOW_LANE, NOT_PARKED, ParkingLot, TAKEN_OUT, allocateParkingLot } from "../../mount/parking.ts";
+import { LockWait, NO_WAIT } from "../../src/sync/thread.ts";
 import { createRequire } from "node:module";
 
 const RING = 16384;
@@ -71,31 +72,58 @@ describe("notification ring", () => {
 describe("parking lot", () => {
   const request = Buffer.from("a request");
   const into = Buffer.alloc(65536 + 4096);
+  const wait = new LockWait();
 
   it("takes a request, gives it out, takes it back, and forgets it", () => {
     const lot = new ParkingLot(allocateParkingLot());
-    expect(lot.park(request, 9, 10, 0)).toBe(true);
+    expect(lot.park(request, 9, 10, 0, wait)).toBe(true);
     expect([lot.waiting(), lot.used()]).toEqual([1, 1]);
-    expect(lot.take(0, into)).toBe(9);
+    expect(lot.take(0, into, wait)).toBe(9);
     expect(into.toString("latin1", 0, 9)).toBe("a request");
-    expect(lot.take(0, into)).toBe(0);
-    expect(lot.putBack(0)).toBe(true);
-    expect(lot.take(0, into)).toBe(9);
+    expect(lot.take(0, into, wait)).toBe(0);
+    expect(lot.putBack(0, wait)).toBe(true);
+    expect(lot.take(0, into, wait)).toBe(9);
     lot.finish(0);
-    expect([lot.waiting(), lot.take(0, into)]).toEqual([0, 0]);
+    expect([lot.waiting(), lot.take(0, into, wait)]).toEqual([0, 0]);
+  });
+
+  it("keeps what a request waits for, from try to try, and gives it to whoever ends the request", () => {
+    const lot = new ParkingLot(allocateParkingLot());
+    const since = 123_456_789_012_345;
+    const is = { path: 3, lock: 77, since };
+    Object.assign(wait, is);
+    lot.park(request, 9, 10, 0, wait);
+    expect(wait.path).toBe(NO_WAIT);
+    lot.take(0, into, wait);
+    expect(wait).toMatchObject(is);
+    Object.assign(wait, { path: 4, lock: -5, since: since + 1 });
+    expect(lot.putBack(0, wait)).toBe(true);
+    expect(wait.path).toBe(NO_WAIT);
+    lot.take(0, into, wait);
+    expect(wait).toMatchObject({ path: 4, lock: -5, since: since + 1 });
+    lot.interrupt(10, 0, new LockWait());
+    expect(lot.putBack(0, wait)).toBe(false);
+    expect(wait.path).toBe(4);
+    lot.finish(0);
+
+    Object.assign(wait, is);
+    lot.park(request, 9, 11, 0, wait);
+    const taken = new LockWait();
+    expect(lot.interrupt(11, 0, taken)).toBe(TAKEN_OUT);
+    expect(taken).toMatchObject(is);
   });
 
   it("hands an interrupted request to exactly one side", () => {
     const lot = new ParkingLot(allocateParkingLot());
-    lot.park(request, 9, 10, 1);
-    expect(lot.interrupt(10, 0)).toBe(NOT_PARKED);
-    expect(lot.interrupt(10, 1)).toBe(TAKEN_OUT);
-    expect(lot.interrupt(10, 1)).toBe(NOT_PARKED);
-    expect(lot.take(0, into)).toBe(0);
-    lot.park(request, 9, 12, 1);
-    expect(lot.take(0, into)).toBe(9);
-    expect(lot.interrupt(12, 1)).toBe(LEFT_TO_SLOW_LANE);
-    expect(lot.putBack(0)).toBe(false);
+    lot.park(request, 9, 10, 1, wait);
+    expect(lot.interrupt(10, 0, wait)).toBe(NOT_PARKED);
+    expect(lot.interrupt(10, 1, wait)).toBe(TAKEN_OUT);
+    expect(lot.interrupt(10, 1, wait)).toBe(NOT_PARKED);
+    expect(lot.take(0, into, wait)).toBe(0);
+    lot.park(request, 9, 12, 1, wait);
+    expect(lot.take(0, into, wait)).toBe(9);
+    expect(lot.interrupt(12, 1, wait)).toBe(LEFT_TO_SLOW_LANE);
+    expect(lot.putBack(0, wait)).toBe(false);
     lot.finish(0);
     expect(lot.waiting()).toBe(0);
   });
@@ -103,12 +131,12 @@ describe("parking lot", () => {
   it("refuses when it is full, and has room again later", () => {
     const lot = new ParkingLot(allocateParkingLot());
     let parked = 0;
-    while (lot.park(request, 9, parked * 2, 0)) parked++;
+    while (lot.park(request, 9, parked * 2, 0, wait)) parked++;
     expect(parked).toBe(4096 + 64);
     expect(lot.totals()).toEqual({ parked, refused: 1 });
-    expect(lot.park(into, 60_000, 1, 0)).toBe(false);
-    expect(lot.interrupt(4100 * 2, 0)).toBe(TAKEN_OUT);
-    expect(lot.park(into, 60_000, 1, 0)).toBe(true);
+    expect(lot.park(into, 60_000, 1, 0, wait)).toBe(false);
+    expect(lot.interrupt(4100 * 2, 0, wait)).toBe(TAKEN_OUT);
+    expect(lot.park(into, 60_000, 1, 0, wait)).toBe(true);
     expect(lot.waiting()).toBe(parked);
   });
 

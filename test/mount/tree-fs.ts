@@ -13,6 +13,7 @@
  */
 import type { CallerFacts, Caller, DirSink, FileSystem, OpenFile } from "../../src/proc/vfs.ts";
 import { Attr, DT_DIR, DT_LNK, DT_REG, WOULD_WAIT } from "../../src/proc/vfs.ts";
+import { LockWait } from "../../src/sync/thread.ts";
 import { SharedWords, allocateShared } from "../../mount/shared.ts";
 
 const ENOENT = 2;
@@ -64,6 +65,7 @@ export function bigByte(at: number): number {
 }
 
 class TreeFileSystem implements FileSystem {
+  readonly wait = new LockWait();
   private readonly gate: SharedWords;
   private readonly callers: CallerFacts;
 
@@ -96,7 +98,7 @@ class TreeFileSystem implements FileSystem {
   }
 
   open(hi: number, lo: number, _flags: number, _caller: Caller, out: OpenFile): number {
-    if (this.index(hi, lo) === SLOW_OPEN && this.gate.load(SLOW) === 0) return this.wait();
+    if (this.index(hi, lo) === SLOW_OPEN && this.gate.load(SLOW) === 0) return this.gated();
     this.gate.add(OPENED, 1);
     out.handle = 7;
     return 0;
@@ -107,7 +109,7 @@ class TreeFileSystem implements FileSystem {
     if (hi === MANY_FILE) return copy(Buffer.from(`${lo}\n`), offset, dest);
     const index = this.index(hi, lo);
     if (index === BIG) return readBig(offset, dest);
-    if (index === SLOW_FILE && this.gate.load(SLOW) === 0) return this.wait();
+    if (index === SLOW_FILE && this.gate.load(SLOW) === 0) return this.gated();
     if (index === SLOW_FILE || index === SLOW_OPEN) return copy(Buffer.from("released\n"), offset, dest);
     if (index === NOTES_FILE) return copy(this.notes(), offset, dest);
     if (index === WHOAMI) return copy(Buffer.from(this.describe(caller)), offset, dest);
@@ -117,7 +119,7 @@ class TreeFileSystem implements FileSystem {
 
   write(hi: number, lo: number, _handle: number, offset: number, data: Uint8Array): number {
     if (this.index(hi, lo) !== NOTES_FILE) return -EINVAL;
-    if (this.gate.load(SLOW) === 0 && data[0] === 0x57) return this.wait();
+    if (this.gate.load(SLOW) === 0 && data[0] === 0x57) return this.gated();
     if (offset + data.length > NOTES_SIZE) return -EFBIG;
     this.gate.copyIn(NOTES * 4 + offset, data, data.length);
     this.gate.store(NOTES_LENGTH, offset + data.length);
@@ -167,6 +169,10 @@ class TreeFileSystem implements FileSystem {
     return -ENOTTY;
   }
 
+  endWait(): void {
+    this.wait.clear();
+  }
+
   idle(): void {
     // No RCU here.
   }
@@ -175,7 +181,7 @@ class TreeFileSystem implements FileSystem {
     // No RCU here.
   }
 
-  private wait(): number {
+  private gated(): number {
     this.gate.add(WAITS, 1);
     return WOULD_WAIT;
   }

@@ -2,17 +2,20 @@
 import type { Kernel } from "../../kernel/kernel.ts";
 import { TASK } from "../../kernel/layout.ts";
 import { findTask } from "../../kernel/pid.ts";
+import type { LockWait } from "../../sync/thread.ts";
 import type { FaultHooks } from "./faults.ts";
 import { NodeId, decodeNode } from "./node-id.ts";
 import type { Attr, Caller, DirSink, FileSystem, OpenFile } from "../vfs.ts";
 
 export class FaultyFileSystem implements FileSystem {
+  readonly wait: LockWait;
   private readonly inner: FileSystem;
   private readonly k: Kernel;
   private readonly faults: FaultHooks;
   private readonly node = new NodeId();
 
   constructor(inner: FileSystem, k: Kernel, faults: FaultHooks) {
+    this.wait = inner.wait;
     this.inner = inner;
     this.k = k;
     this.faults = faults;
@@ -86,6 +89,10 @@ export class FaultyFileSystem implements FileSystem {
 
   ioctl(hi: number, lo: number, handle: number, command: number, caller: Caller): number {
     return this.inner.ioctl(hi, lo, handle, command, caller);
+  }
+
+  endWait(): void {
+    this.inner.endWait();
   }
 
   idle(): void {
