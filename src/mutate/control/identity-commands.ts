@@ -6,7 +6,6 @@ import { RLIM_INFINITY, SIGNAL, TASK } from "../../kernel/layout.ts";
 import { setRlimit } from "../../kernel/limits.ts";
 import { firstThread, isZombie, nextThread, setTaskComm } from "../../kernel/task.ts";
 import { accountTask } from "../../kernel/task-time.ts";
-import { tsync } from "../../kernel/tsync.ts";
 import type { ControlResult } from "../../proc/synthproc/control.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
@@ -24,6 +23,7 @@ import { LIMIT_NAMES } from "../build/shared-identity.ts";
 import { parseSize, UnitError } from "../units.ts";
 import type { Command } from "./command.ts";
 import { DONE, actAs, numbered, outcome } from "./command.ts";
+import { tsync } from "./exec-commands.ts";
 import type { Words } from "./words.ts";
 import { UsageError } from "./words.ts";
 
@@ -56,9 +56,12 @@ export const IDENTITY_COMMANDS: readonly Command[] = [
   },
   {
     name: "tsync",
-    usage: "PID",
-    doc: "puts a seccomp filter on all threads (SECCOMP_FILTER_FLAG_TSYNC)",
-    run: filterThreads,
+    usage: "PID [--hold TIME]",
+    doc:
+      "binds all threads to one policy (LANDLOCK_RESTRICT_SELF_TSYNC): new credentials and no_new_privs; " +
+      "with --hold it takes that long, of simulated time, and keeps exec_update_lock",
+    options: { hold: true },
+    run: tsync,
   },
   { name: "io", usage: "PID READ WRITE", doc: "reads and writes so many bytes, in one call each", run: doIo },
   { name: "cpu", usage: "PID USER-MS SYSTEM-MS", doc: "uses CPU time", run: useCpu },
@@ -137,15 +140,6 @@ function changeDumpable(k: Kernel, words: Words): ControlResult {
   const value = words.integer("DUMPABLE", 0, 1);
   words.end();
   return actAs(k, pid, (task) => outcome(setDumpable(k, task, value)));
-}
-
-function filterThreads(k: Kernel, words: Words): ControlResult {
-  const pid = words.pid();
-  words.end();
-  return actAs(k, pid, (task) => {
-    tsync(k, task);
-    return DONE;
-  });
 }
 
 function doIo(k: Kernel, words: Words): ControlResult {

@@ -1,34 +1,28 @@
 /** Commands of process life: fork, clone, exec, exit, signals, reaping. */
 import { actBegin, actEnd } from "../../kernel/actor.ts";
 import { EAGAIN, EINVAL, ESRCH } from "../../kernel/errno.ts";
-import { holdExec } from "../../kernel/exec-hold.ts";
-import type { ExecInFlight, ExecSpec } from "../../kernel/exec.ts";
-import { execBegin, execFinish, nextMmSeed } from "../../kernel/exec.ts";
-import { exitGroup, exitThread, reap } from "../../kernel/exit.ts";
+import type { ExecSpec } from "../../kernel/exec.ts";
+import { execRefused, execTask } from "../../kernel/exec.ts";
+import { exitGroup, exitThread, reap, reapIfInits } from "../../kernel/exit.ts";
 import { CLONE_PTHREAD, CLONE_VFORK, CLONE_VM, SIGCONT, SIGSTOP, TASK_INTERRUPTIBLE } from "../../kernel/flags.ts";
 import { copyProcess } from "../../kernel/fork.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { HOST, MM, SIGNAL, TASK } from "../../kernel/layout.ts";
+import { TASK } from "../../kernel/layout.ts";
 import { findTask } from "../../kernel/pid.ts";
-import { Random } from "../../kernel/random.ts";
 import { sendSignal } from "../../kernel/signals.ts";
-import { isKernelThread, isZombie, setTaskComm, setTaskState } from "../../kernel/task.ts";
+import { isKernelThread, setTaskComm, setTaskState } from "../../kernel/task.ts";
 import { Wait } from "../../kernel/wait-kinds.ts";
 import type { ControlResult } from "../../proc/synthproc/control.ts";
-import { bytesText, latin1Bytes } from "../../shm/bytes.ts";
+import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
-import { bootTimeNs } from "../../time/clock.ts";
-import { joinStrings } from "../templates.ts";
 import type { Command } from "./command.ts";
 import { DONE, actAs, numbered, outcome } from "./command.ts";
+import { exec, execSpec } from "./exec-commands.ts";
 import type { Words } from "./words.ts";
-import { UsageError, splitLine } from "./words.ts";
+import { UsageError } from "./words.ts";
 import type { World } from "./world.ts";
-import { programAt } from "./world.ts";
 
 const LARGEST_PID = 4_194_303;
-const LARGEST_ID = 4_294_967_294;
-const NS_PER_MS = 1e6;
 
 export const PROCESS_COMMANDS: readonly Command[] = [
   {
@@ -54,9 +48,13 @@ export const PROCESS_COMMANDS: readonly Command[] = [
   },
   {
     name: "exec",
-    usage: "PID FILE [ARG...] [--hold TIME] [--setuid UID] [--non-dumpable] [--comm NAME] [--env WORDS]",
-    doc: "PID (or a thread of it) executes FILE; with --hold it takes that long and keeps the exec locks; --env 'A=1 B=2' replaces the environment",
-    options: { hold: true, setuid: true, "non-dumpable": false, comm: true, env: true },
+    usage:
+      "PID FILE [ARG...] [--hold TIME] [--fail before|halfway] [--setuid UID] [--non-dumpable] [--comm NAME] [--env WORDS]",
+    doc:
+      "PID (or a thread of it) executes FILE; with --hold it takes that long, of simulated time, and keeps the exec locks; " +
+      "--fail before: nothing happens (ENOEXEC), halfway: it is killed when all but its credentials is new; " +
+      "--env 'A=1 B=2' replaces the environment",
+    options: { hold: true, fail: true, setuid: true, "non-dumpable": false, comm: true, env: true },
     run: exec,
   },
   { name: "exit", usage: "PID [STATUS]", doc: "PID ends (exit_group)", run: exit },
@@ -86,19 +84,20 @@ function fork(k: Kernel, words: Words, world: World, flags: number): ControlResu
   if (file === undefined && args.length > 0) throw new UsageError(`"${args[0] as string}" is one word too many`);
   const spec = file === undefined ? null : execSpec(k, world, file, args, {});
   if (typeof spec === "number") return outcome(spec);
-  const child = forkAs(k, pid, flags, wanted, spec !== null);
+  const child = forkAs(k, pid, flags, wanted, spec);
   if (child < 0 || spec === null) return numbered(child);
   return execChild(k, child, spec);
 }
 
 /** @returns the child's pid, or a negative errno */
-function forkAs(k: Kernel, pid: number, flags: number, wanted: number | undefined, executes: boolean): number {
+function forkAs(k: Kernel, pid: number, flags: number, wanted: number | undefined, spec: ExecSpec | null): number {
   const task = actBegin(k, pid);
   if (task < 0) return task;
   const kernelThread = isKernelThread(k, task);
-  if (kernelThread && executes) {
+  const refused = spec === null ? 0 : kernelThread ? -EINVAL : execRefused(k, task, spec.program);
+  if (refused < 0) {
     actEnd(k, task);
-    return -EINVAL;
+    return refused;
   }
   const child = copyProcess(k, task, flags, { ...(wanted === undefined ? {} : { pid: wanted }), kernelThread });
   if (child > 0) settle(k, findTask(k, child), k.m.load(task + TASK.waitKind));
@@ -115,7 +114,7 @@ function execChild(k: Kernel, child: number, spec: ExecSpec): ControlResult {
   const task = actBegin(k, child);
   if (task < 0) return { errno: EAGAIN, text: `${child} was forked, but something happened to it before its exec` };
   try {
-    execFinish(k, execBegin(k, task, spec));
+    execTask(k, task, spec);
   } finally {
     actEnd(k, task);
   }
@@ -137,77 +136,6 @@ function clone(k: Kernel, words: Words): ControlResult {
   });
 }
 
-interface ExecOptions {
-  setuid?: number | undefined;
-  nonDumpable?: boolean;
-  comm?: string | undefined;
-}
-
-/** What is to be executed, or a negative errno. The environment stays empty here; see {@link withEnvironment}. */
-function execSpec(k: Kernel, world: World, file: string, args: string[], options: ExecOptions): ExecSpec | number {
-  if (!file.startsWith("/")) throw new UsageError(`FILE is an absolute path, not "${file}"`);
-  const program = programAt(k, world, file);
-  if (typeof program === "number") return program;
-  return {
-    program: options.setuid === undefined ? program : { ...program, setuid: options.setuid },
-    argv: joinStrings([file, ...args]),
-    envp: new Uint8Array(0),
-    random: new Random(nextMmSeed(k)),
-    nonDumpable: options.nonDumpable === true,
-    ...(options.comm === undefined ? {} : { comm: latin1Bytes(options.comm) }),
-  };
-}
-
-function exec(k: Kernel, words: Words, world: World): ControlResult {
-  const pid = words.pid();
-  const file = words.text("FILE");
-  const holdMs = words.optionDuration("hold");
-  const options = {
-    setuid: words.optionInteger("setuid", 0, LARGEST_ID),
-    nonDumpable: words.flag("non-dumpable"),
-    comm: words.option("comm"),
-  };
-  const environment = environmentOf(words.option("env"));
-  const spec = execSpec(k, world, file, words.rest(), options);
-  if (typeof spec === "number") return outcome(spec);
-  const task = actBegin(k, pid);
-  if (task < 0) return outcome(task);
-  if (isKernelThread(k, task)) {
-    actEnd(k, task);
-    return { errno: EINVAL, text: "a kernel thread executes nothing" };
-  }
-  const flight = beginOrEnd(k, task, environment === null ? withEnvironment(k, task, spec) : { ...spec, envp: environment });
-  if (holdMs !== undefined && holdExec(k, flight, bootTimeNs(k) + holdMs * NS_PER_MS)) return DONE;
-  execFinish(k, flight);
-  actEnd(k, task);
-  return holdMs === undefined ? DONE : { errno: 0, text: "too many execs are held; this one was finished at once" };
-}
-
-/** Strings `NAME=VALUE` of an option, quoted as in a shell; null if it isn't given. */
-function environmentOf(text: string | undefined): Uint8Array | null {
-  if (text === undefined) return null;
-  const strings = text === "" ? [] : splitLine(text);
-  for (const string of strings)
-    if (!/^[^=]+=/.test(string)) throw new UsageError(`--env takes words NAME=VALUE, not "${string}"`);
-  return joinStrings(strings);
-}
-
-/** As execBegin; if there is no memory for it, the caller no longer acts as the process. @throws ArenaFullError */
-function beginOrEnd(k: Kernel, task: Ptr, spec: ExecSpec): ExecInFlight {
-  try {
-    return execBegin(k, task, spec);
-  } catch (error) {
-    actEnd(k, task);
-    throw error;
-  }
-}
-
-/** The environment that the process has now goes on. */
-function withEnvironment(k: Kernel, task: Ptr, spec: ExecSpec): ExecSpec {
-  const mm = k.m.load(task + TASK.mm);
-  return mm === 0 ? spec : { ...spec, envp: latin1Bytes(bytesText(k.m, k.m.load(mm + MM.envp))) };
-}
-
 function exit(k: Kernel, words: Words): ControlResult {
   const pid = words.pid();
   const status = words.more() ? words.integer("STATUS", 0, 255) : 0;
@@ -216,7 +144,7 @@ function exit(k: Kernel, words: Words): ControlResult {
     exitGroup(k, task, status << 8);
     return DONE;
   });
-  if (result.errno === 0) reapForInit(k, pid);
+  if (result.errno === 0) reapIfInits(k, pid);
   return result;
 }
 
@@ -228,7 +156,7 @@ function endThread(k: Kernel, words: Words): ControlResult {
     exitThread(k, task, status << 8);
     return DONE;
   });
-  if (result.errno === 0) reapForInit(k, tid);
+  if (result.errno === 0) reapIfInits(k, tid);
   return result;
 }
 
@@ -241,16 +169,8 @@ function kill(k: Kernel, words: Words): ControlResult {
 
 function signal(k: Kernel, pid: number, signo: number): ControlResult {
   const result = actAs(k, pid, (task) => outcome(sendSignal(k, task, signo)));
-  if (result.errno === 0) reapForInit(k, pid);
+  if (result.errno === 0) reapIfInits(k, pid);
   return result;
-}
-
-/** Init waits for its children at once; other parents do so when they are told to. */
-function reapForInit(k: Kernel, pid: number): void {
-  const task = findTask(k, pid);
-  if (task === 0 || !isZombie(k, task)) return;
-  const parent = k.m.load(k.m.load(task + TASK.signal) + SIGNAL.parent);
-  if (parent === k.m.load(HOST.initSignal)) reap(k, task);
 }
 
 function reapCommand(k: Kernel, words: Words): ControlResult {

@@ -22,17 +22,23 @@ export interface World {
 }
 
 /**
- * The program of a path: one of the configuration, or one that looks like any other.
+ * The program of a path: one of the configuration, or one that looks like any other. What the configuration knows as a
+ * library or as data stays that: exec will have something to say to it.
  * @returns it, or -ENOENT if it has been unlinked, -ENOSPC if too many have been added
  */
 export function programAt(k: Kernel, world: World, path: string): Program | number {
   const known = findProgram(k.config, path);
   if (known !== undefined) return isUnlinked(k, known.file) ? -ENOENT : known;
+  const other = k.config.files.findIndex((one) => one.path === path);
+  if (other >= 0) return isUnlinked(k, other) ? -ENOENT : { ...pattern(k), path, file: other };
   const image = executable(world.host, path, PROGRAM_SIZE);
   const file = addFile(k, image);
   if (file < 0) return file;
-  const pattern = findProgram(k.config, PATTERN) as Program;
-  return { ...pattern, path, file, image, setuid: setuidOf(path) };
+  return { ...pattern(k), path, file, image, setuid: setuidOf(path) };
+}
+
+function pattern(k: Kernel): Program {
+  return findProgram(k.config, PATTERN) as Program;
 }
 
 /** A reference to a file's PATH, or -ENOSPC. */

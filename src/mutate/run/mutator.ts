@@ -2,7 +2,7 @@
  * A mutator: moves its share of the processes, a tick at a time. What happens is decided by seeded chance alone, so a
  * single mutator makes the same history from the same seed, tick by tick.
  */
-import { finishHeldExecs } from "../../kernel/exec-hold.ts";
+import { endHolding, finishHeldExecs, startHolding } from "../../kernel/exec-hold.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { advanceClock, bootTimeNs } from "../../time/clock.ts";
 import type { Built } from "../built.ts";
@@ -58,9 +58,9 @@ export class Mutator {
 
   /** Finishes what is under way, and gives back what this thread holds. The processes stay as they are. */
   end(): void {
-    const { k, maker } = this.scene;
+    const { k, maker, place } = this.scene;
     k.busy();
-    finishHeldExecs(k, Infinity);
+    if (place.index === 0) endHolding(k);
     maker.release();
     k.quiescent();
     k.slab.flush();
@@ -71,6 +71,7 @@ export class Mutator {
     const { scene } = this;
     const { index } = scene.place;
     this.started = true;
+    if (index === 0) startHolding(scene.k);
     takeMembers(scene, bootTimeNs(scene.k));
     const start = scene.scenario.host.uptimeMs * NS_PER_MS;
     schedulePhases(scene, start);
