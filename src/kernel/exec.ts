@@ -50,6 +50,7 @@ import { CRED, FILES, HOST, MM, SIGHAND, SIGNAL, TASK } from "./layout.ts";
 import { baseName } from "./path.ts";
 import type { Random } from "./random.ts";
 import { hashPid } from "./pid.ts";
+import { setRobustList } from "./robust-list.ts";
 import { isZombie, lockTasklist, setTaskComm, unlockTasklist } from "./task.ts";
 
 /** What is executed. */
@@ -162,6 +163,7 @@ export function execFinish(k: Kernel, exec: ExecInFlight): boolean {
   resetHandlers(k, task);
   if (exec.fails) return failHalfway(k, task, signal, cred);
   commitCreds(k, task, cred);
+  setRobustList(k, task);
   execUpdateWriteEnd(k, signal);
   upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
   return true;

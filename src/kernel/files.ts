@@ -223,6 +223,20 @@ export function fileGetTask(k: Kernel, task: Ptr, fd: number): Ptr {
   return file;
 }
 
+/**
+ * As {@link fileGetTask}, but without a lock: the table stays under RCU. A file that has lost its last reference is about to
+ * leave it, or has been replaced already.
+ * @param fd 32 bits count
+ * @pre RCU
+ */
+export function fgetTask(k: Kernel, task: Ptr, fd: number): Ptr {
+  for (;;) {
+    const file = fdLookup(k, task, fd >>> 0);
+    if (file === 0) return 0;
+    if (refcountIncNotZero(k.m, file + FILE.count)) return file;
+  }
+}
+
 /** The smallest open descriptor ≥ `from`, or -1. @pre RCU */
 export function nextFd(k: Kernel, task: Ptr, from: number): number {
   const { m } = k;

@@ -34,6 +34,7 @@ import type { Kernel } from "./kernel.ts";
 import { FILES, FS, HOST, MM, NSPROXY, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
 import { rlimitsGet } from "./limits.ts";
 import { allocPid, hashPid, pidGeneration } from "./pid.ts";
+import { cloneRobustList } from "./robust-list.ts";
 import { linkChild, linkThread, lockTasklist, unlockTasklist } from "./task.ts";
 import { Wait } from "./wait-kinds.ts";
 
@@ -81,6 +82,7 @@ function reserveAll(k: Kernel, parent: Ptr, flags: number, kernelThread: boolean
   if ((flags & CLONE_THREAD) === 0 && !slab.reserve(Cache.signal, 1)) return false;
   if ((flags & CLONE_SIGHAND) === 0 && !slab.reserve(Cache.sighand, 1)) return false;
   if ((flags & CLONE_FS) === 0 && !slab.reserve(Cache.fs, 1)) return false;
+  if ((flags & CLONE_SYSVSEM) !== 0 && !slab.reserve(Cache.token, 1)) return false;
   if ((flags & CLONE_FILES) === 0 && !reserveDupFiles(k, m.load(parent + TASK.files))) return false;
   const mm = m.load(parent + TASK.mm);
   return kernelThread || mm === 0 || (flags & CLONE_VM) !== 0 || reserveMm(k, m.load(mm + MM.mapCount));
@@ -164,12 +166,10 @@ function copyResources(k: Kernel, parent: Ptr, task: Ptr, flags: number, kernelT
       dupSighand(k, m.load(parent + TASK.sighand)),
   );
   m.plainStore(task + TASK.ioContext, shared(k, m.load(parent + TASK.ioContext), TOKEN.count, flags & CLONE_IO));
-  m.plainStore(
-    task + TASK.sysvsemUndo,
-    shared(k, m.load(parent + TASK.sysvsemUndo), TOKEN.count, flags & CLONE_SYSVSEM),
-  );
+  m.plainStore(task + TASK.sysvsemUndo, (flags & CLONE_SYSVSEM) === 0 ? 0 : shareSemundo(k, parent));
   m.plainStore(task + TASK.mm, kernelThread ? 0 : copyMm(k, m.load(parent + TASK.mm), flags));
   m.plainStore(task + TASK.signal, copySignal(k, parent, task, flags));
+  cloneRobustList(k, parent, task, flags);
 }
 
 /** A further reference to what the flag shares, or NULL. */
@@ -177,6 +177,21 @@ function shared(k: Kernel, object: Ptr, count: number, flag: number): Ptr {
   if (object === 0 || flag === 0) return 0;
   refcountInc(k.m, object + count);
   return object;
+}
+
+/** copy_semundo: who shares its undo list gets one, if it has none yet. */
+function shareSemundo(k: Kernel, parent: Ptr): Ptr {
+  const { m } = k;
+  const undo = m.load(parent + TASK.sysvsemUndo) || tokenNew(k);
+  refcountInc(m, undo + TOKEN.count);
+  m.store(parent + TASK.sysvsemUndo, undo);
+  return undo;
+}
+
+function tokenNew(k: Kernel): Ptr {
+  const token = k.slab.alloc(Cache.token);
+  k.m.plainStore(token + TOKEN.count, 1);
+  return token;
 }
 
 function copyMm(k: Kernel, mm: Ptr, flags: number): Ptr {

@@ -14,9 +14,15 @@ export function ptraceMayAccess(k: Kernel, task: Ptr, mode: number, subject: Sub
   const { m } = k;
   const cred = m.load(task + TASK.cred);
   if (!sameIds(k, cred, subject) && !subject.capable(CAP_SYS_PTRACE)) return false;
-  const mm = m.load(task + TASK.mm);
-  if (mm !== 0 && m.load(mm + MM.dumpable) !== SUID_DUMP_USER && !subject.capable(CAP_SYS_PTRACE)) return false;
+  if (!stillDumpable(k, task) && !subject.capable(CAP_SYS_PTRACE)) return false;
   return coversCapabilities(k, cred, mode, subject);
+}
+
+/** task_still_dumpable: after its exit a task is what its memory was last; kernel threads never are. */
+function stillDumpable(k: Kernel, task: Ptr): boolean {
+  const { m } = k;
+  const mm = m.load(task + TASK.mm);
+  return mm === 0 ? m.load(task + TASK.userDumpable) !== 0 : m.load(mm + MM.dumpable) === SUID_DUMP_USER;
 }
 
 /** cap_ptrace_access_check (security/commoncap.c): the task must not have more capabilities than the caller. */

@@ -38,6 +38,7 @@ import { HOST, NSPROXY, SIGNAL, TASK } from "../../kernel/layout.ts";
 import { rlimitsPut } from "../../kernel/limits.ts";
 import { findTask } from "../../kernel/pid.ts";
 import { Random } from "../../kernel/random.ts";
+import { setRobustList } from "../../kernel/robust-list.ts";
 import { stopGroup } from "../../kernel/signals.ts";
 import { setKernelThreadName, setTaskComm, setTaskState } from "../../kernel/task.ts";
 import { Wait } from "../../kernel/wait-kinds.ts";
@@ -202,6 +203,7 @@ export class ProcessMaker {
     this.replaceFiles(task, group, member);
     if (group.kernel) m.or(task + TASK.flags, PF_NOFREEZE | (group.comm.startsWith("kworker") ? PF_WQ_WORKER : 0));
     else if (!group.shares.includes("vm")) this.images.install(task, group, member, pid, random);
+    setRobustList(k, task);
     m.and(task + TASK.flags, group.kernel ? -1 : ~PF_FORKNOEXEC);
     if (!group.kernel) m.or(task + TASK.flags, PF_RANDOMIZE);
     this.schedule(task, group, random);
