@@ -98,3 +98,19 @@ export function publishedText({ name, published }: Comparison): string {
   const ends = interval(ours.low, ours.high);
   return `${name}, ${metric}: ${theirs}; here ${factor(ours.value)}${ends === "" ? "" : ` (${ends})`}.`;
 }
+
+/** A note that several comparisons share is given once. */
+export function notes(comparisons: readonly Comparison[]): string[] {
+  const names = new Map<string, Set<string>>();
+  for (const comparison of comparisons) {
+    for (const note of comparison.notes) {
+      names.set(note, (names.get(note) ?? new Set()).add(comparison.name));
+    }
+  }
+  return [...names].map(([note, of]) => (of.size > 3 ? note : `${list([...of])}: ${note}`));
+}
+
+/** `Not measured: maps, over the mount: the compiler cc is missing.` */
+export function skippedLines({ skipped }: BenchResult): string[] {
+  return skipped.map(({ name, where, why }) => `Not measured: ${name}, ${whereTitle(where).toLowerCase()}: ${why}`);
+}

@@ -2,13 +2,14 @@
 import Table from "cli-table3";
 import type { BenchResult, Comparison, Form, Latency, Ratio, Storm, Summary, Where } from "../result.ts";
 import { FORMS } from "../result.ts";
+import { conclusions } from "./conclusions.ts";
 import * as describe from "./describe.ts";
 import { WHERES, whereText, whereTitle } from "./describe.ts";
-import { MISSING, factor, interval, list, percent, range, rate, time } from "./format.ts";
+import { MISSING, interval, percent, range, rate, time } from "./format.ts";
 import type { Paint } from "./lines.ts";
 import { colouredPaint, plainPaint, wrap } from "./lines.ts";
-import type { Metric, Verdict } from "./verdict.ts";
-import { METRICS, NO_DIFFERENCE, judgeMetric, judgeStorm, ratioText } from "./verdict.ts";
+import type { Metric } from "./verdict.ts";
+import { METRICS, judgeMetric, judgeStorm, ratioText } from "./verdict.ts";
 
 export interface TextOptions {
   /** Width of the terminal; 80 if unknown. The least width that is used is 80. */
@@ -48,7 +49,7 @@ export function renderText(result: BenchResult, { columns = NARROW, colour }: Te
     heading(result, page),
     ...WHERES.map((where) => comparisonsText(result, where, page)),
     stormsText(result.storms, page),
-    conclusions(result, page),
+    conclusionsText(result, page),
     footing(result, page),
   ];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`.replace(/[ \t]+$/gm, "");
@@ -151,60 +152,9 @@ function stormRow(storm: Storm, page: Page): string[] {
   return [`${storm.parallel} at once`, ...cells, page.paint.verdict(verdict, text)];
 }
 
-/** Which comparisons differ, and which do not: names with their ratios. */
-function conclusions(result: BenchResult, page: Page): string {
-  const lines = WHERES.flatMap((where) => whereConclusions(result, where, page));
-  lines.push(...stormConclusions(result.storms, page));
-  return lines.length === 0 ? "" : [page.paint.bold("What this shows"), ...lines].join("\n");
-}
-
-function whereConclusions({ comparisons }: BenchResult, where: Where, page: Page): string[] {
-  const shown = comparisons.filter((comparison) => comparison.where === where);
-  if (shown.length === 0) return [];
-  return METRICS.map((metric) => {
-    const judged = shown.map((comparison) => ({
-      name: comparison.name,
-      value: metric.ratio(comparison).value,
-      verdict: judgeMetric(comparison, metric),
-    }));
-    return wrap(`${whereTitle(where)}, ${metric.label}: ${groups(judged, metric.moreIsBetter)}.`, page.columns, "  ");
-  });
-}
-
-function stormConclusions(storms: readonly Storm[], page: Page): string[] {
-  if (storms.length === 0) return [];
-  const judged = storms.map((storm) => ({
-    name: `${storm.parallel} at once`,
-    value: storm.ratio.runsPerSecond.value,
-    verdict: judgeStorm(storm),
-  }));
-  return [wrap(`ps -fe, runs a second: ${groups(judged, true)}.`, page.columns, "  ")];
-}
-
-interface Judged {
-  name: string;
-  value: number | null;
-  verdict: Verdict;
-}
-
-/** `more with lockfree: io (1.42); no difference that this machine can show: stack and maps` */
-function groups(judged: readonly Judged[], moreIsBetter: boolean): string {
-  const words: Record<Verdict, string> = {
-    better: moreIsBetter ? "more with lockfree:" : "shorter with lockfree:",
-    worse: moreIsBetter ? "fewer with lockfree:" : "longer with lockfree:",
-    none: `${NO_DIFFERENCE}:`,
-    unknown: "too few rounds to tell:",
-    unmeasured: "not measured:",
-  };
-  const parts: string[] = [];
-  for (const verdict of Object.keys(words) as Verdict[]) {
-    const members = judged.filter((one) => one.verdict === verdict);
-    const withValue = verdict === "better" || verdict === "worse";
-    const names = members.map(({ name, value }) => (withValue ? `${name} (${factor(value)})` : name));
-    if (names.length > 0)
-      parts.push(`${words[verdict]} ${names.length === judged.length && names.length > 1 ? "all" : list(names)}`);
-  }
-  return parts.join("; ");
+function conclusionsText(result: BenchResult, { columns, paint }: Page): string {
+  const lines = conclusions(result).map((line) => wrap(line, columns, "  "));
+  return lines.length === 0 ? "" : [paint.bold("What this shows"), ...lines].join("\n");
 }
 
 const LEGEND = [
@@ -216,8 +166,8 @@ const LEGEND = [
 /** Published figures, notes, what was skipped, warnings; how to read it, and how to repeat it. */
 function footing(result: BenchResult, { columns, paint }: Page): string {
   const remarks = [
-    ...result.comparisons.flatMap(publishedText),
-    ...notes(result.comparisons),
+    ...result.comparisons.map(describe.publishedText).filter((text) => text !== ""),
+    ...describe.notes(result.comparisons),
     ...result.skipped.map(
       ({ name, where, why }) => `Not measured: ${name}, ${whereTitle(where).toLowerCase()}: ${why}`,
     ),
@@ -226,22 +176,6 @@ function footing(result: BenchResult, { columns, paint }: Page): string {
   const paragraphs = [remarks, LEGEND.map(paint.dim), [`Again: ${describe.repeatCommand(result)}`]];
   const filled = paragraphs.filter((lines) => lines.length > 0);
   return filled.map((lines) => lines.map((line) => wrap(line, columns, "  ")).join("\n")).join("\n\n");
-}
-
-function publishedText(comparison: Comparison): string[] {
-  const text = describe.publishedText(comparison);
-  return text === "" ? [] : [text];
-}
-
-/** A note that several comparisons share is given once. */
-function notes(comparisons: readonly Comparison[]): string[] {
-  const names = new Map<string, Set<string>>();
-  for (const comparison of comparisons) {
-    for (const note of comparison.notes) {
-      names.set(note, (names.get(note) ?? new Set()).add(comparison.name));
-    }
-  }
-  return [...names].map(([note, of]) => (of.size > 3 ? note : `${list([...of])}: ${note}`));
 }
 
 function borderless(options: Table.TableConstructorOptions): Table.Table {
