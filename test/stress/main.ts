@@ -19,7 +19,7 @@ import { MAX_CACHES } from "../../src/shm/slab.ts";
 import { Memory } from "../../src/sync/atomics.ts";
 import { TEST_CONFIG } from "../support/kernel.ts";
 import { startInit } from "../support/processes.ts";
-import type { Outcomes, StressJob, StressResult, StressThread, World } from "./world.ts";
+import type { Form, Outcomes, StressJob, StressResult, StressThread, World } from "./world.ts";
 import { WORLDS } from "./worlds.ts";
 
 const ARENA = 2 ** 30;
@@ -67,6 +67,7 @@ class Body implements StressThread<unknown> {
   readonly plan: unknown;
   readonly history: SharedHistory;
   readonly random: Random;
+  readonly form: Form;
   readonly index: number;
   private readonly control: Memory;
   private readonly data: ThreadData;
@@ -81,6 +82,7 @@ class Body implements StressThread<unknown> {
     this.plan = data.plan;
     this.history = new SharedHistory(data.history, worldOf(job).history);
     this.random = new Random(job.seed, data.number + 1);
+    this.form = job.form;
     this.index = data.index;
     this.control = new Memory(data.control);
   }

@@ -29,6 +29,7 @@ export interface StressThread<Plan> {
   readonly plan: Plan;
   readonly history: SharedHistory;
   readonly random: Random;
+  readonly form: Form;
   /** Number among the readers, or among the writers. */
   readonly index: number;
   /** Counts an outcome. */

@@ -1,6 +1,7 @@
 /** Every world: one row for each oracle. */
 import { identityWorld } from "./identity-world.ts";
 import { ioWorld } from "./io-world.ts";
+import { mapsWorld } from "./maps-world.ts";
 import type { World } from "./world.ts";
 
 /** Each world keeps its own plan to itself; whoever runs one hands back what its setup returned. */
@@ -11,4 +12,5 @@ function row<Plan>(world: World<Plan>): World<unknown> {
 export const WORLDS: Readonly<Record<string, World<unknown>>> = {
   io: row(ioWorld),
   identity: row(identityWorld),
+  maps: row(mapsWorld),
 };
