@@ -122,12 +122,13 @@ function readPages(k: Kernel, vma: Ptr, out: VmaSnapshot): void {
  * @pre start < address < end
  */
 export function clipBelow(v: VmaSnapshot, address: number): void {
-  const share = (v.end - address) / (v.end - v.start);
-  v.anonPages = Math.floor(v.anonPages * share);
-  v.filePages = Math.floor(v.filePages * share);
-  v.shmemPages = Math.floor(v.shmemPages * share);
-  v.swapPages = Math.floor(v.swapPages * share);
-  v.dirtyPages = Math.min(Math.floor(v.dirtyPages * share), v.filePages + v.shmemPages);
+  const above = v.end - address;
+  const size = v.end - v.start;
+  v.anonPages = Math.floor((v.anonPages * above) / size);
+  v.filePages = Math.floor((v.filePages * above) / size);
+  v.shmemPages = Math.floor((v.shmemPages * above) / size);
+  v.swapPages = Math.floor((v.swapPages * above) / size);
+  v.dirtyPages = Math.min(Math.floor((v.dirtyPages * above) / size), v.filePages + v.shmemPages);
   v.start = address;
 }
 
