@@ -211,10 +211,11 @@ export function fdLookup(k: Kernel, task: Ptr, fd: number): Ptr {
 }
 
 /**
- * The open file of a descriptor with a reference more, or NULL (fget_task). To be given back with {@link filePut}.
+ * The open file of a descriptor with a reference more, or NULL (fget_task, which locks the task). To be given back with
+ * {@link filePut}.
  * @pre RCU
  */
-export function fileGetTask(k: Kernel, task: Ptr, fd: number): Ptr {
+export function fgetTaskLocked(k: Kernel, task: Ptr, fd: number): Ptr {
   spinLock(k.t, task + TASK.allocLock, LockClass.taskAlloc);
   let file = fdLookup(k, task, fd);
   // A file that was found but dies before the reference has just been closed: look again.
@@ -224,7 +225,7 @@ export function fileGetTask(k: Kernel, task: Ptr, fd: number): Ptr {
 }
 
 /**
- * As {@link fileGetTask}, but without a lock: the table stays under RCU. A file that has lost its last reference is about to
+ * As {@link fgetTaskLocked}, but without a lock: the table stays under RCU. A file that has lost its last reference is about to
  * leave it, or has been replaced already.
  * @param fd 32 bits count
  * @pre RCU

@@ -16,7 +16,7 @@
  * Who made the walk is told the owner anew each time (pid_update_inode, tid_fd_update_inode): see taskDumpOwner.
  */
 import { Event, countEvent } from "../../kernel/counters.ts";
-import { fdLookup, fileGetTask, filePut } from "../../kernel/files.ts";
+import { fdLookup, fgetTaskLocked, filePut } from "../../kernel/files.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Path, pathIsLocked } from "../../kernel/knobs.ts";
 import { FILE, HOST } from "../../kernel/layout.ts";
@@ -88,7 +88,7 @@ function refWalkToFd(k: Kernel, task: Ptr, fd: number): number {
   if (!refWalkBegin(k)) return NOT_OPEN;
   let flags = NOT_OPEN;
   if (getTask(k, task)) {
-    const file = fileGetTask(k, task, fd);
+    const file = fgetTaskLocked(k, task, fd);
     if (file !== NULL) {
       flags = k.m.load(file + FILE.flags);
       filePut(k, file);
