@@ -55,6 +55,8 @@ export interface ForkBehaviour extends Rate {
   lifetimeMs: Spread;
   /** What the child executes; empty: it stays an image of its parent. One is chosen by weight. */
   exec: Program[];
+  /** How that exec goes. */
+  execManner: ExecManner;
   /** Live children of one process that this behaviour never exceeds. */
   max: number;
   /** vfork(2): the parent waits until the child executes or ends. */
@@ -72,17 +74,27 @@ export interface ForkBehaviour extends Rate {
   io: number;
 }
 
+/** How execs go: how long they take, and how many of them fail. */
+export interface ExecManner {
+  /** How long the exec holds the exec lock. */
+  durationMs: Spread;
+  /** Fraction that fails before anything has happened. */
+  failBefore: number;
+  /** Fraction that fails halfway, and is killed. Together with `failBefore` at most 1. */
+  failHalfway: number;
+}
+
 /** Executes another program in place. */
-export interface ExecBehaviour extends Rate {
+export interface ExecBehaviour extends Rate, ExecManner {
   kind: "exec";
   /** Empty: the process executes its own program again. */
   programs: Program[];
-  /** How long the exec holds the exec lock. */
-  durationMs: Spread;
   /** Fraction of the execs that gain privileges (set-user-ID root) or lose them again. */
   setuid: number;
   /** Fraction that is called from a thread other than the leader. */
   fromThread: number;
+  /** Fraction whose new image is not dumpable. */
+  nonDumpable: number;
 }
 
 /** Starts a thread which lives for a while. */
@@ -178,6 +190,8 @@ export interface ExitBehaviour extends Rate {
 /** Applies a policy to all threads at once: the second writer of the exec lock. */
 export interface TsyncBehaviour extends Rate {
   kind: "tsync";
+  /** How long it holds the exec lock. */
+  durationMs: Spread;
 }
 
 /** Toggles whether the process may be dumped (PR_SET_DUMPABLE). */

@@ -1,6 +1,5 @@
 /** The writers of exec_update_lock as commands: exec and TSYNC, at once or held, succeeding or failing where it is asked. */
 import { actBegin, actEnd } from "../../kernel/actor.ts";
-import type { ImageFile, Program } from "../../kernel/config.ts";
 import { EINVAL } from "../../kernel/errno.ts";
 import { holdExec, holdTsync } from "../../kernel/exec-hold.ts";
 import type { ExecInFlight, ExecSpec } from "../../kernel/exec.ts";
@@ -16,6 +15,8 @@ import type { ControlResult } from "../../proc/synthproc/control.ts";
 import { bytesText, latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { bootTimeNs } from "../../time/clock.ts";
+import type { ExecFailure } from "../failing.ts";
+import { brokenProgram } from "../failing.ts";
 import { joinStrings } from "../templates.ts";
 import { DONE, outcome } from "./command.ts";
 import type { Words } from "./words.ts";
@@ -27,13 +28,13 @@ const LARGEST_ID = 4_294_967_294;
 const NS_PER_MS = 1e6;
 
 /** Where an exec fails on purpose. */
-const FAILURES = { before: "before", halfway: "halfway" } as const;
+const FAILURES: Readonly<Record<string, ExecFailure>> = { before: "before", halfway: "halfway" };
 
 interface ExecOptions {
   setuid?: number | undefined;
   nonDumpable?: boolean;
   comm?: string | undefined;
-  fail?: keyof typeof FAILURES | undefined;
+  fail?: ExecFailure | undefined;
 }
 
 /** What is to be executed, or a negative errno. The environment stays empty here. */
@@ -47,7 +48,7 @@ export function execSpec(
   if (!file.startsWith("/")) throw new UsageError(`FILE is an absolute path, not "${file}"`);
   const found = programAt(k, world, file);
   if (typeof found === "number") return found;
-  const program = options.fail === "before" ? { ...found, image: noProgram(k, found) } : found;
+  const program = options.fail === "before" ? brokenProgram(k.config, found) : found;
   return {
     program: options.setuid === undefined ? program : { ...program, setuid: options.setuid },
     argv: joinStrings([file, ...args]),
@@ -57,11 +58,6 @@ export function execSpec(
     failsHalfway: options.fail === "halfway",
     ...(options.comm === undefined ? {} : { comm: latin1Bytes(options.comm) }),
   };
-}
-
-/** A program's file with something in it that nobody can execute. */
-function noProgram(k: Kernel, program: Program): ImageFile {
-  return { ...(program.image ?? (k.config.files[program.file] as ImageFile)), segments: [] };
 }
 
 /** The command `exec`. */

@@ -4,7 +4,7 @@ import { splitCommandLine } from "../command-line.ts";
 import { toBytes } from "../bytes.ts";
 import type { Cursor } from "../cursor.ts";
 import type { Users } from "./identity.ts";
-import type { Behaviour, BehaviourKind, ClockName, Program, Rate, Spread } from "../scenario-types.ts";
+import type { Behaviour, BehaviourKind, ClockName, ExecManner, Program, Rate, Spread } from "../scenario-types.ts";
 import { parseFraction, parseRate, splitDeviation } from "../units.ts";
 
 const KIB = 1024;
@@ -30,6 +30,7 @@ const MAKERS: Record<Exclude<BehaviourKind, "cpu">, Make> = {
     ...rate,
     lifetimeMs: d.get("lifetime").durations({ min: 100, max: 300 }),
     exec: programs(d.get("exec")),
+    execManner: execManner(d, "exec_"),
     max: d.get("max").number(64),
     vfork: d.get("vfork").flag(false),
     zombieMs: d.get("zombie").durations(fixed(0)),
@@ -43,9 +44,10 @@ const MAKERS: Record<Exclude<BehaviourKind, "cpu">, Make> = {
     kind: "exec",
     ...rate,
     programs: programs(d.get("programs")),
-    durationMs: d.get("duration").durations(fixed(0)),
+    ...execManner(d, ""),
     setuid: d.get("setuid").fraction(0),
     fromThread: d.get("from_thread").fraction(0),
+    nonDumpable: d.get("non_dumpable").fraction(0),
   }),
   clone: (d, rate) => ({
     kind: "clone",
@@ -103,7 +105,7 @@ const MAKERS: Record<Exclude<BehaviourKind, "cpu">, Make> = {
     respawnMs: d.get("respawn").durations({ min: 50, max: 150 }),
     exitStatus: statuses(d.get("status")),
   }),
-  tsync: (_, rate) => ({ kind: "tsync", ...rate }),
+  tsync: (d, rate) => ({ kind: "tsync", ...rate, durationMs: d.get("duration").durations(fixed(0)) }),
   dumpable: (_, rate) => ({ kind: "dumpable", ...rate }),
   limit: (_, rate) => ({ kind: "limit", ...rate }),
 };
@@ -128,6 +130,20 @@ function rateOf(cursor: Cursor): Rate {
     per: cursor.isMap() ? (cursor.get("per").text("process") as Rate["per"]) : "process",
     jitter: cursor.isMap() ? cursor.get("jitter").fraction(jitter) : jitter,
   };
+}
+
+/** How execs go, from keys that begin with `prefix`. */
+function execManner(details: Cursor, prefix: string): ExecManner {
+  const halfway = details.get(`${prefix}fail_halfway`);
+  const manner = {
+    durationMs: details.get(`${prefix}duration`).durations(fixed(0)),
+    failBefore: details.get(`${prefix}fail_before`).fraction(0),
+    failHalfway: halfway.fraction(0),
+  };
+  if (manner.failBefore + manner.failHalfway > 1) {
+    throw halfway.error(`"${prefix}fail_halfway" and "${prefix}fail_before" are more than 100% together`);
+  }
+  return manner;
 }
 
 function rateWithJitter(value: number | string): { rate: number; jitter: number } {

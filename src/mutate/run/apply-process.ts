@@ -1,10 +1,5 @@
 /** Operations of process life, identity and signals. */
-import { actEnd } from "../../kernel/actor.ts";
-import type { Program } from "../../kernel/config.ts";
-import { EEXIST, ENOENT, ENOMEM, ESRCH } from "../../kernel/errno.ts";
-import { holdExec } from "../../kernel/exec-hold.ts";
-import type { ExecInFlight, ExecSpec } from "../../kernel/exec.ts";
-import { execBegin, execFinish } from "../../kernel/exec.ts";
+import { EEXIST, ESRCH } from "../../kernel/errno.ts";
 import { exitGroup, exitThread, reap } from "../../kernel/exit.ts";
 import { CLONE_PTHREAD, CLONE_VFORK, CLONE_VM, TASK_UNINTERRUPTIBLE } from "../../kernel/flags.ts";
 import { copyProcess } from "../../kernel/fork.ts";
@@ -13,17 +8,12 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { SIGNAL, TASK } from "../../kernel/layout.ts";
 import { RLIMIT_NOFILE, rlimit, setRlimit } from "../../kernel/limits.ts";
 import { findTask, findTaskOf } from "../../kernel/pid.ts";
-import { Random } from "../../kernel/random.ts";
 import { continueGroup, sendSignal, setWaiting, stopGroup } from "../../kernel/signals.ts";
 import { isLeader, setTaskComm } from "../../kernel/task.ts";
-import { tsync } from "../../kernel/tsync.ts";
 import { Wait } from "../../kernel/wait-kinds.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
-import { ArenaFullError } from "../../shm/slab.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { timerCreate, timerDelete, timerSettime } from "../../time/posix-timers.ts";
-import { joinStrings } from "../templates.ts";
-import type { World } from "./apply.ts";
 import type { Operation, Who } from "./operations.ts";
 
 type ProcessKind =
@@ -37,7 +27,6 @@ type ProcessKind =
   | "rename"
   | "stop"
   | "continue"
-  | "tsync"
   | "dumpable"
   | "limit"
   | "signal";
@@ -72,9 +61,6 @@ export function applyProcess(k: Kernel, task: Ptr, operation: Of<ProcessKind>): 
       return 0;
     case "continue":
       continueGroup(k, task);
-      return 0;
-    case "tsync":
-      tsync(k, task);
       return 0;
     case "dumpable":
       return setDumpable(k, task, operation.value);
@@ -112,37 +98,6 @@ function changeLimit(k: Kernel, task: Ptr, lower: boolean): number {
   const signal = k.m.load(task + TASK.signal);
   const hard = rlimit(k, signal, RLIMIT_NOFILE, true);
   return setRlimit(k, signal, RLIMIT_NOFILE, lower ? Math.floor(hard / 2) : hard, hard);
-}
-
-/** Executes a program, and stops acting as the process, at once or when a held exec is finished. */
-export function applyExec(k: Kernel, world: World, task: Ptr, operation: Of<"exec">): number {
-  const program = world.program(operation.exe);
-  if (program === undefined || k.m.load(task + TASK.mm) === 0) {
-    actEnd(k, task);
-    return -ENOENT;
-  }
-  let exec: ExecInFlight;
-  try {
-    exec = execBegin(k, task, execSpec(program, operation));
-  } catch (error) {
-    actEnd(k, task);
-    if (error instanceof ArenaFullError) return -ENOMEM;
-    throw error;
-  }
-  if (operation.untilNs > 0 && holdExec(k, exec, operation.untilNs)) return 0;
-  execFinish(k, exec);
-  actEnd(k, task);
-  return 0;
-}
-
-function execSpec(program: Program, { args, env, seed, setuid: owner, nonDumpable }: Of<"exec">): ExecSpec {
-  return {
-    program: owner < 0 ? program : { ...program, setuid: owner },
-    argv: joinStrings(args),
-    envp: joinStrings(env),
-    nonDumpable,
-    random: new Random(seed, 0x65786563),
-  };
 }
 
 /**

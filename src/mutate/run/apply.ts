@@ -12,7 +12,8 @@ import { ArenaFullError } from "../../shm/slab.ts";
 import { WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
 import { applyFile } from "./apply-files.ts";
 import { applyMemory } from "./apply-memory.ts";
-import { applyExec, applyProcess } from "./apply-process.ts";
+import { applyExec, applyTsync } from "./apply-exec.ts";
+import { applyProcess } from "./apply-process.ts";
 import { applyTime } from "./apply-time.ts";
 import type { Operation, OperationKind, Who } from "./operations.ts";
 
@@ -50,6 +51,7 @@ export function apply(k: Kernel, world: World, who: Who, operation: Operation): 
     return STOPPED;
   }
   if (operation.kind === "exec") return applyExec(k, world, task, operation);
+  if (operation.kind === "tsync") return applyTsync(k, task, operation);
   try {
     return perform(k, task, operation);
   } catch (error) {
@@ -76,7 +78,7 @@ function isStopped(k: Kernel, task: Ptr): boolean {
   return (k.m.load(k.m.load(task + TASK.signal) + SIGNAL.flags) & SIGNAL_STOP_STOPPED) !== 0;
 }
 
-function perform(k: Kernel, task: Ptr, operation: Exclude<Operation, { kind: "exec" }>): number {
+function perform(k: Kernel, task: Ptr, operation: Exclude<Operation, { kind: "exec" | "tsync" }>): number {
   switch (operation.kind) {
     case "run":
     case "rest":

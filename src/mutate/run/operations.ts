@@ -2,6 +2,7 @@
  * What mutators decide to do: plain data, made by `step*` functions without looking at the simulation, carried out by
  * `apply`. Times are nanoseconds of boot time; pages and bytes as named. `tid` is the thread that acts.
  */
+import type { ExecFailure } from "../failing.ts";
 import type { ByteString } from "../scenario-types.ts";
 
 /** Which process an operation is for: a pid, and which use of it. */
@@ -49,7 +50,10 @@ export type Operation =
   | { kind: "block"; tid: number }
   /** A thread waits in this state (packed) from now on. */
   | { kind: "wake"; tid: number; state: number }
-  /** `setuid` is -1 for the program's own bit, else the user whose identity it takes on. `untilNs` 0: at once. */
+  /**
+   * `setuid` is -1 for the program's own bit, else the user whose identity it takes on. Held until `untilNs`, 0 for not at
+   * all. Gives 1 if it has failed halfway, which is the end of the process; a held one that will fail gives 0.
+   */
   | {
       kind: "exec";
       tid: number;
@@ -59,6 +63,7 @@ export type Operation =
       seed: number;
       setuid: number;
       nonDumpable: boolean;
+      fail: ExecFailure;
       untilNs: number;
     }
   /** Gives the new tid. An empty name is inherited. */
@@ -93,7 +98,8 @@ export type Operation =
   | { kind: "close"; what: "file" | "socket" | "pipe" | "eventfd"; fd: number }
   | { kind: "stop" }
   | { kind: "continue" }
-  | { kind: "tsync" }
+  /** Held until `untilNs`; 0: not at all. */
+  | { kind: "tsync"; untilNs: number }
   | { kind: "dumpable"; value: 0 | 1 }
   | { kind: "limit"; lower: boolean }
   | { kind: "signal"; signal: number }

@@ -35,6 +35,8 @@ export type AgentEvent =
   | { kind: "endThread"; slot: Slot; tid: number }
   /** A program begins to run; `threads`: it starts those of its group. */
   | { kind: "startUp"; threads: boolean }
+  /** An exec that was held has failed halfway. */
+  | { kind: "crashed" }
   /** A stopped process goes on. */
   | { kind: "continue" }
   /** The process ends, with this exit code. */

@@ -5,7 +5,8 @@
 import { PAGE_SIZE } from "../../kernel/layout.ts";
 import type { Random } from "../../kernel/random.ts";
 import { CLOCK_IDS, SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID } from "../../time/posix-timers.ts";
-import type { Behaviour, BehaviourKind, ByteString, TimerBehaviour } from "../scenario-types.ts";
+import type { ExecFailure } from "../failing.ts";
+import type { Behaviour, BehaviourKind, ByteString, ExecManner, TimerBehaviour } from "../scenario-types.ts";
 import { fillTemplate } from "../templates.ts";
 import type { Agent, ChildPlan, Slot } from "./agent.ts";
 import { draw, drawInt, drawWeighted } from "./chance.ts";
@@ -73,7 +74,7 @@ const STEPS: Steps = {
     const program = drawWeighted(random, behaviour.programs) ?? agent.group;
     const other = behaviour.fromThread > 0 && random.unit() < behaviour.fromThread && tids.length > 1;
     const changes = random.unit() < behaviour.setuid;
-    const duration = Math.max(draw(random, behaviour.durationMs) * NS_PER_MS, c.slowExecNs(c.at));
+    const untilNs = execEnd(random, behaviour, c);
     return [
       {
         kind: "exec",
@@ -83,8 +84,9 @@ const STEPS: Steps = {
         env: agent.group.env,
         seed: random.u32(),
         setuid: changes ? newOwner(agent, slot) : -1,
-        nonDumpable: false,
-        untilNs: duration > 0 ? c.at + duration : 0,
+        nonDumpable: happens(random, behaviour.nonDumpable),
+        fail: execFailure(random, behaviour),
+        untilNs,
       },
     ];
   },
@@ -143,10 +145,32 @@ const STEPS: Steps = {
   },
   stop: () => [{ kind: "stop" }],
   exit: ({ random }, _slot, behaviour) => [{ kind: "exit", code: exitCode(random, behaviour.exitStatus) }],
-  tsync: () => [{ kind: "tsync" }],
+  tsync: ({ random }, _slot, behaviour, c) => {
+    const duration = draw(random, behaviour.durationMs) * NS_PER_MS;
+    return [{ kind: "tsync", untilNs: duration > 0 ? c.at + duration : 0 }];
+  },
   dumpable: (_agent, slot) => [{ kind: "dumpable", value: slot.turn % 2 === 0 ? 0 : 1 }],
   limit: (_agent, slot) => [{ kind: "limit", lower: slot.turn % 2 === 0 }],
 };
+
+/** When an exec that begins now is over; 0 for at once. */
+export function execEnd(random: Random, manner: ExecManner, c: Pick<StepContext, "at" | "slowExecNs">): number {
+  const duration = Math.max(draw(random, manner.durationMs) * NS_PER_MS, c.slowExecNs(c.at));
+  return duration > 0 ? c.at + duration : 0;
+}
+
+/** Where an exec fails, if it does. */
+export function execFailure(random: Random, { failBefore, failHalfway }: ExecManner): ExecFailure {
+  if (failBefore + failHalfway === 0) return "none";
+  const chance = random.unit();
+  if (chance < failBefore) return "before";
+  return chance < failBefore + failHalfway ? "halfway" : "none";
+}
+
+/** True with a probability; what never happens takes no random number. */
+function happens(random: Random, fraction: number): boolean {
+  return fraction > 0 && random.unit() < fraction;
+}
 
 /** A stretch of running on the CPU that is free first. */
 export function burst(tid: number, ns: number, userShare: number, { at, cpus }: StepContext): Operation {

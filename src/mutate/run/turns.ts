@@ -1,10 +1,11 @@
 /** Turns: a behaviour decides, the operations are carried out, and what follows from them is put into the queue. */
-import { ESRCH } from "../../kernel/errno.ts";
+import { ENOEXEC, ESRCH } from "../../kernel/errno.ts";
 import { TASK_INTERRUPTIBLE } from "../../kernel/flags.ts";
 import { Wait } from "../../kernel/wait-kinds.ts";
 import type { Behaviour } from "../scenario-types.ts";
-import type { Agent, Slot } from "./agent.ts";
+import type { Agent, ChildPlan, Slot } from "./agent.ts";
 import { BUSY, Fate, STOPPED, fateOf } from "./apply.ts";
+import { KILLED } from "./apply-exec.ts";
 import { threadIds } from "./apply-process.ts";
 import { derivedStream, draw, interval } from "./chance.ts";
 import {
@@ -20,7 +21,7 @@ import {
 import type { Operation } from "./operations.ts";
 import { packState } from "./operations.ts";
 import type { AgentEvent, Scene } from "./scene.ts";
-import { planChild, sleepAfter, step } from "./steps.ts";
+import { execEnd, execFailure, planChild, sleepAfter, step } from "./steps.ts";
 
 const NS_PER_MS = 1e6;
 /** When a process that somebody else acts as, or that is stopped, is tried again. */
@@ -33,6 +34,8 @@ const NO_THREAD_NS = 5 * NS_PER_MS;
 /** A read that misses the page cache takes so long. */
 const DISK_WAIT_MS = { min: 0.5, max: 6 };
 const PREEMPTED_SHARE = 0.95;
+/** Exit code of a child whose program can't be executed: status 126. */
+const NOT_EXECUTABLE = 126 << 8;
 
 /** A behaviour has its turn. @param now where the mutator is; `at` may lie before it */
 export function takeTurn(scene: Scene, agent: Agent, slot: Slot, at: number, now: number): void {
@@ -124,11 +127,14 @@ function settle(scene: Scene, agent: Agent, slot: Slot, operation: Operation, re
     case "fork":
       return settleFork(scene, agent, slot, operation, result, at);
     case "exec":
-      return settleExec(scene, agent, slot, operation, at);
+      return settleExec(scene, agent, slot, operation, result, at);
     case "clone":
       return settleClone(scene, agent, slot, result, at);
     case "exit":
       return ended(scene, agent, at, usualRespawnNs(agent));
+    case "tsync":
+      agent.quietUntil = operation.untilNs;
+      return;
     case "stop":
       return settleStop(scene, agent, slot, at);
     default:
@@ -225,11 +231,25 @@ function leaveBehind(scene: Scene, agent: Agent, between: Agent, slot: Slot, at:
   endProcess(scene, between, 0, at);
 }
 
-function settleExec(scene: Scene, agent: Agent, slot: Slot, exec: Of<"exec">, at: number): void {
+function settleExec(scene: Scene, agent: Agent, slot: Slot, exec: Of<"exec">, result: number, at: number): void {
+  if (result === KILLED) return ended(scene, agent, at, supervisedRespawnNs(agent));
   agent.replaceImage(exec.exe, exec.args);
+  if (exec.fail === "halfway") return crashLater(scene, agent, exec.untilNs);
   if (exec.setuid >= 0) slot.raised = !slot.raised;
   agent.quietUntil = exec.untilNs;
   restart(scene, agent, Math.max(at, exec.untilNs));
+}
+
+/** A held exec will fail. */
+function crashLater(scene: Scene, agent: Agent, at: number): void {
+  agent.quietUntil = at;
+  scene.later(agent, at, { kind: "crashed" });
+}
+
+/** It has, as soon as some mutator has finished it. */
+function crashed(scene: Scene, agent: Agent, at: number): void {
+  if (fateOf(scene.k, agent) === Fate.alive) return scene.later(agent, at + BUSY_RETRY_NS, { kind: "crashed" });
+  ended(scene, agent, at, supervisedRespawnNs(agent));
 }
 
 /** The new program runs for a moment; the group's own program starts its threads again. */
@@ -307,6 +327,8 @@ export function handle(
       return endThread(scene, agent, event, at);
     case "startUp":
       return startUp(scene, agent, event.threads, at);
+    case "crashed":
+      return crashed(scene, agent, at);
     case "continue":
       return again(scene, agent, scene.apply(agent, { kind: "continue" }), event, at);
     case "end":
@@ -365,29 +387,46 @@ function execChild(scene: Scene, child: Agent, event: Extract<AgentEvent, { kind
   const { plan, parent } = child;
   const program = plan?.program ?? null;
   let result = 0;
-  if (program !== null) {
-    const seed = child.random.u32();
-    const { exe, args } = program;
-    const env = child.group.env;
-    result = scene.apply(child, {
-      kind: "exec",
-      tid: child.pid,
-      exe,
-      args,
-      env,
-      seed,
-      setuid: -1,
-      nonDumpable: false,
-      untilNs: 0,
-    });
+  if (plan !== null && program !== null) {
+    const exec = childExec(scene, child, plan, program, at);
+    result = scene.apply(child, exec);
     if (result === BUSY) return scene.later(child, at + BUSY_RETRY_NS, event);
-    if (result === 0) {
-      child.replaceImage(exe, args);
-      if (!child.slots.some(({ behaviour }) => behaviour.kind === "cpu")) firstBurst(scene, child, child.pid, at, true);
-    }
+    settleChildExec(scene, child, exec, result, at);
   }
   if (event.waiting !== 0 && parent !== null) releaseVforkParent(scene, parent, event.waiting, event.state, at);
   if (result === -ESRCH) checkAlive(scene, child, at);
+}
+
+type ChildProgram = NonNullable<ChildPlan["program"]>;
+
+function childExec(scene: Scene, child: Agent, plan: ChildPlan, program: ChildProgram, at: number): Of<"exec"> {
+  const { random } = child;
+  const { execManner } = plan.origin.behaviour as Extract<Behaviour, { kind: "fork" }>;
+  return {
+    kind: "exec",
+    tid: child.pid,
+    exe: program.exe,
+    args: program.args,
+    env: child.group.env,
+    seed: random.u32(),
+    setuid: -1,
+    nonDumpable: false,
+    untilNs: execEnd(random, execManner, { at, slowExecNs: (when) => slowExecNs(scene, child, when) }),
+    fail: execFailure(random, execManner),
+  };
+}
+
+function settleChildExec(scene: Scene, child: Agent, exec: Of<"exec">, result: number, at: number): void {
+  // As a shell does whose program can't be executed.
+  if (result === -ENOEXEC) return endProcess(scene, child, NOT_EXECUTABLE, at);
+  if (result === KILLED) return ended(scene, child, at, Infinity);
+  if (result !== 0) return;
+  child.replaceImage(exec.exe, exec.args);
+  if (exec.fail === "halfway") return crashLater(scene, child, exec.untilNs);
+  child.quietUntil = exec.untilNs;
+  if (child.slots.some(({ behaviour }) => behaviour.kind === "cpu")) return;
+  if (exec.untilNs > at) scene.laterInImage(child, exec.untilNs, { kind: "startUp", threads: false });
+  else firstBurst(scene, child, child.pid, at, true);
 }
 
 /** The child has its own address space now, or is gone: its parent goes on. */
