@@ -84,10 +84,15 @@ function fewRoundsWarning({ options }: BenchResult): string[] {
   return [`With ${plural(options.rounds, "round")} for each form there is no telling a difference from chance.`];
 }
 
-/** `io, stack and maps`, each once, in the order of the run. */
-export function measuredNames({ comparisons, storms }: BenchResult): string {
-  const names = [...new Set(comparisons.map(({ name }) => name))];
-  return list(storms.length > 0 ? [...names, "ps"] : names);
+/** What was measured, each name once, in the order of the run. */
+export function names({ comparisons, storms }: BenchResult): string[] {
+  const all = [...new Set(comparisons.map(({ name }) => name))];
+  return storms.length > 0 ? [...all, "ps"] : all;
+}
+
+/** The id of a name's section in the page. */
+export function anchor(name: string): string {
+  return `path-${name.replace(/[^A-Za-z0-9_-]/g, "-")}`;
 }
 
 /** The published figure beside ours, or nothing if there is none. */

@@ -1,5 +1,5 @@
 /** Logarithmic axes: which ticks they have, and how a histogram looks on one. */
-import type { Bucket } from "../result.ts";
+import type { Bucket } from "../../result.ts";
 
 export interface Scale {
   /** Decimal logarithms of both ends. */

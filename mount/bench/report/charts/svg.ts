@@ -4,7 +4,7 @@ import { GridComponent, TitleComponent } from "echarts/components";
 import { init, use } from "echarts/core";
 import type { EChartsCoreOption } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
-import { Markup, escape } from "./markup.ts";
+import { Markup, escape } from "../markup.ts";
 
 use([BarChart, CustomChart, GridComponent, TitleComponent, SVGRenderer]);
 
