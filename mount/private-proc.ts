@@ -5,7 +5,7 @@
  * Nothing of this is visible outside of the namespace, and it ends with the last process in it.
  */
 import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,11 +45,15 @@ const SET_UP = 'mount --bind /proc "$1" && mount --bind "$2" /proc || exit 125; 
 export const PRIVATE_SETUP_FAILED = 125;
 
 /**
- * Starts a command with the simulation as its /proc. It shares the terminal and the process group of this process.
- * As root in a new mount namespace; else also in a new user namespace in which the caller is root.
+ * Starts a command with the simulation as its /proc. Unless told otherwise it shares the terminal and the process group
+ * of this process. As root in a new mount namespace; else also in a new user namespace in which the caller is root.
  */
-export function startPrivately(places: PrivatePlaces, command: readonly string[]): ChildProcess {
+export function startPrivately(
+  places: PrivatePlaces,
+  command: readonly string[],
+  options: SpawnOptions = { stdio: "inherit" },
+): ChildProcess {
   const namespace = process.getuid?.() === 0 ? ["-m"] : ["-Urm"];
   const args = [...namespace, "--propagation", "private", "sh", "-c", SET_UP, "sh", places.real, places.simulation];
-  return spawn("unshare", [...args, ...command], { stdio: "inherit" });
+  return spawn("unshare", [...args, ...command], options);
 }

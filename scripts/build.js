@@ -5,7 +5,7 @@
  * sees either the old program or the new one. Chunk names carry a hash of their content, and old chunks stay for a
  * day, because a running mount may still load one.
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -15,9 +15,11 @@ const DAY_MS = 86_400_000;
 
 function entryPoints() {
   const wanted = /^(cli|index|worker|file-system|(?!spawn-).*-thread)\.ts$/;
-  return readdirSync(join(root, "mount"))
-    .filter((name) => wanted.test(name))
-    .map((name) => join(root, "mount", name));
+  return ["mount", "mount/bench"].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => wanted.test(name))
+      .map((name) => join(root, folder, name)),
+  );
 }
 
 function newestSource(folder) {
@@ -37,7 +39,6 @@ export function isStale() {
 }
 
 function install(outputFiles, entries) {
-  mkdirSync(dist, { recursive: true });
   const isEntry = (path) => entries.has(basename(path).replace(/\.map$/, ""));
   const ordered = [...outputFiles].sort((a, b) => Number(isEntry(a.path)) - Number(isEntry(b.path)));
   for (const file of ordered) {
@@ -45,6 +46,14 @@ function install(outputFiles, entries) {
     writeFileSync(temporary, file.contents);
     renameSync(temporary, file.path);
   }
+}
+
+/** What the program reads at run time, beside its code as in the sources. */
+function installSources() {
+  const name = "client.c";
+  const temporary = join(dist, `${name}.${process.pid}`);
+  copyFileSync(join(root, "mount/bench", name), temporary);
+  renameSync(temporary, join(dist, name));
 }
 
 function removeOldChunks(outputFiles) {
@@ -82,6 +91,8 @@ export async function build() {
     sourcemap: true,
     logLevel: "silent",
   });
+  mkdirSync(dist, { recursive: true });
+  installSources();
   install(result.outputFiles, new Set(entries.map((path) => basename(path).replace(/\.ts$/, ".js"))));
   removeOldChunks(result.outputFiles);
 }

@@ -3,6 +3,8 @@ import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 import type { LogFormat, LogLevel } from "../log.ts";
+import { errorText } from "../errors.ts";
+import { parseMetricsAddress } from "../metrics-address.ts";
 import type { TransportName } from "../transport/transport.ts";
 
 const MAX_THREADS = 64;
@@ -19,6 +21,7 @@ export interface SimulationFlags {
   speed: number;
   paused: boolean;
   record?: string;
+  metrics?: string;
   debug: boolean;
   progress: boolean;
   logLevel: LogLevel;
@@ -36,12 +39,38 @@ export function integer(least: number, most: number): (text: string) => number {
   };
 }
 
+/** Parser of whole numbers between two bounds, with commas between them. */
+export function integerList(least: number, most: number): (text: string) => number[] {
+  const one = integer(least, most);
+  return (text) => text.split(",").map(one);
+}
+
+/** Parser of a number between two bounds. */
+export function decimal(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d*\.?\d+$/.test(text) ? Number(text) : NaN;
+    if (!(value >= least && value <= most)) {
+      throw new InvalidArgumentError(`It must be a number from ${least} to ${most}.`);
+    }
+    return value;
+  };
+}
+
 function speed(text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
   if (!(value > 0 && value <= 1000)) {
     throw new InvalidArgumentError("It must be a number above 0, at most 1000.");
   }
   return value;
+}
+
+function metricsAddress(text: string): string {
+  try {
+    parseMetricsAddress(text);
+  } catch (error) {
+    throw new InvalidArgumentError(errorText(error));
+  }
+  return text;
 }
 
 /** Adds what a simulation needs to know. */
@@ -60,6 +89,7 @@ export function addSimulationOptions(command: Command): Command {
     .option("--speed <factor>", "simulated seconds per second", speed, 1)
     .option("--paused", "start with the table standing still", false)
     .option("--record <file>", "record every FUSE message in a file (transport dev)")
+    .option("--metrics <[host:]port>", "serve Prometheus metrics over HTTP; port 0: any", metricsAddress)
     .option("--debug", "log one line a request (with --log-level debug)", false)
     .option("--progress", "show progress while the table is built, even without a terminal", false);
 }

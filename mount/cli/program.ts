@@ -1,12 +1,15 @@
 /** The commands with their options and help texts. What a command does is loaded when it runs. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { EXIT_CODES } from "./exit-codes.ts";
-import { addLogOptions, addSimulationOptions, integer } from "./options.ts";
+import { addLogOptions, addSimulationOptions, decimal, integer, integerList } from "./options.ts";
+import type { BenchFlags } from "./bench.ts";
 import type { CtlOptions } from "./ctl.ts";
 import type { MountFlags } from "./mount.ts";
 import type { SimulationFlags } from "./options.ts";
 
 const MAX_PID = 4_194_304;
+/** Instances of ps at a time. */
+const MAX_PS = 1024;
 
 /** Takes the status with which the program ends. */
 export type Finish = (status: number) => void;
@@ -35,6 +38,7 @@ export function createProgram({ version, argv, limits, finish }: ProgramContext)
   addCtl(program, finish);
   addCapture(program, finish);
   addStats(program, finish);
+  addBench(program, finish);
   return program;
 }
 
@@ -52,6 +56,7 @@ function addMount(program: Command, argv: readonly string[], limits: readonly st
       examples([
         "synthproc mount /mnt/box --scenario build --seed 7",
         "synthproc mount /mnt/box --scenario ./box.yaml --daemon",
+        "synthproc mount /mnt/box --metrics 9464   # http://127.0.0.1:9464/metrics for Prometheus",
         "synthproc mount /mnt/box --ticks 1000 --seed 7   # the same tree each time",
       ]) +
         transportLimits(limits) +
@@ -159,6 +164,41 @@ function addStats(program: Command, finish: Finish): void {
     .action(async (dir: string, flags: { json: boolean }) => {
       const { stats } = await import("./stats.ts");
       finish(await stats(dir, flags, process.stdout));
+    });
+}
+
+function addBench(program: Command, finish: Finish): void {
+  const list = integerList(1, MAX_PS);
+  program
+    .command("bench")
+    .description("Measure the patched paths against the previous ones, both in one run.")
+    .argument("[names...]", "what to measure (default: all); --list shows the names")
+    .option("-l, --list", "print the names there are", false)
+    .option("--json", "print the result as one JSON document", false)
+    .option("--html <file>", "also write a report with plots, one file that needs nothing else")
+    .addOption(
+      new Option("--where <place>", "threads in this process, clients of a real mount, or both")
+        .choices(["in-process", "mount", "both"])
+        .default("both"),
+    )
+    .option("--rounds <n>", "how often each form is measured, alternating", integer(1, 1000), 6)
+    .option("--seconds <n>", "length of each of these measurements", decimal(0.01, 3600), 0.15)
+    .option("--readers <n>", "threads or clients that read without pause", integer(1, 32), 2)
+    .option("--ps <n,n,...>", "ps: how many at a time", list, [1, 2, 4, 8, 16, 32, 64, 128])
+    .option("--seed <n>", "seed of everything random (default: drawn, and in the result)", integer(0, 2 ** 32 - 1))
+    .addHelpText(
+      "after",
+      examples([
+        "synthproc bench",
+        "synthproc bench io maps --seconds 1 --html report.html",
+        "synthproc bench ps --ps 1,16,128 --json > ps.json",
+      ]) +
+        "\nProgress goes to standard error. Ended by a signal, it cleans up and exits with 128 + the signal's number.\n" +
+        exitStatuses(),
+    )
+    .action(async (names: string[], flags: BenchFlags) => {
+      const { bench } = await import("./bench.ts");
+      finish(await bench(names, flags, process));
     });
 }
 

@@ -1,0 +1,147 @@
+/** `synthproc bench`: the patched paths against the previous ones, in one run. */
+import { randomInt } from "node:crypto";
+import { closeSync, openSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { SingleBar } from "cli-progress";
+import { runBench } from "../bench/bench.ts";
+import { BENCH_NAMES, describeBench, PS } from "../bench/catalogue.ts";
+import { Interrupted } from "../bench/plan.ts";
+import type { BenchPlan } from "../bench/plan.ts";
+import type { BenchOptions, BenchResult } from "../bench/result.ts";
+import { EXIT, statusOfSignal } from "./exit-codes.ts";
+import { CommandError } from "./failure.ts";
+
+/** As the command line gives them. */
+export interface BenchFlags {
+  json: boolean;
+  html?: string;
+  list: boolean;
+  rounds: number;
+  seconds: number;
+  seed?: number;
+  where: BenchOptions["where"];
+  readers: number;
+  ps: number[];
+}
+
+export interface BenchStreams {
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+}
+
+/** Without a terminal, one line about so many percent of the way. */
+const PLAIN_STEP_PERCENT = 10;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Measures, and prints the report; nothing else goes to standard output. */
+export async function bench(names: readonly string[], flags: BenchFlags, streams: BenchStreams): Promise<number> {
+  checkNames(names);
+  if (flags.list) {
+    streams.stdout.write(listText());
+    return EXIT.ok;
+  }
+  if (flags.html !== undefined) closeSync(openSync(flags.html, "a"));
+  const result = await measured(names, flags, streams.stderr);
+  if (typeof result === "number") return result;
+  if (flags.html !== undefined) {
+    const { renderHtml } = await import("../bench/report/html.ts");
+    writeFileSync(flags.html, renderHtml(result));
+  }
+  streams.stdout.write(await reportText(result, flags.json, streams.stdout));
+  return EXIT.ok;
+}
+
+function checkNames(names: readonly string[]): void {
+  const unknown = names.find((name) => !BENCH_NAMES.includes(name));
+  if (unknown === undefined) return;
+  throw new CommandError(EXIT.usage, `there is no benchmark "${unknown}"; there are ${BENCH_NAMES.join(", ")}`);
+}
+
+/** One line on each name. */
+function listText(): string {
+  const width = Math.max(...BENCH_NAMES.map((name) => name.length));
+  return BENCH_NAMES.map((name) => `${name.padEnd(width)}  ${describeBench(name)}\n`).join("");
+}
+
+/** The result; or, after a signal, the status that is owed to it, once everything has been cleaned up. */
+async function measured(
+  names: readonly string[],
+  flags: BenchFlags,
+  stderr: NodeJS.WriteStream,
+): Promise<BenchResult | number> {
+  const abort = new AbortController();
+  let status = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    status ||= statusOfSignal(constants.signals[signal]);
+    abort.abort();
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  const progress = progressOn(stderr);
+  try {
+    return await runBench({ ...planOf(names, flags), signal: abort.signal, onProgress: progress.show });
+  } catch (error) {
+    // A signal from a terminal ends the clients too, so that the first to fail need not be who heard of it.
+    if (abort.signal.aborted && status !== 0) return status;
+    throw error instanceof Interrupted ? new CommandError(EXIT.failed, error.message) : error;
+  } finally {
+    progress.end();
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
+}
+
+function planOf(names: readonly string[], flags: BenchFlags): Omit<BenchPlan, "signal" | "onProgress"> {
+  const asked = names.length === 0 ? BENCH_NAMES : BENCH_NAMES.filter((name) => names.includes(name));
+  // Without names, everything that the place allows.
+  const wanted = names.length === 0 && flags.where === "in-process" ? asked.filter((name) => name !== PS) : asked;
+  return {
+    names: [...wanted],
+    where: flags.where,
+    rounds: flags.rounds,
+    secondsPerRound: flags.seconds,
+    readers: flags.readers,
+    ps: wanted.includes(PS) ? [...flags.ps] : [],
+    seed: flags.seed ?? randomInt(2 ** 32),
+  };
+}
+
+interface Progress {
+  show: BenchPlan["onProgress"];
+  end(): void;
+}
+
+/** A bar on a terminal; elsewhere, a line now and then. */
+function progressOn(stderr: NodeJS.WriteStream): Progress {
+  if (!stderr.isTTY) return plainProgress(stderr);
+  const bar = new SingleBar({
+    format: "{bar} {percentage}%  {eta_formatted} left  {label}",
+    stream: stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+    barsize: 24,
+    etaBuffer: 30,
+    gracefulExit: false,
+  });
+  bar.start(1, 0, { label: "starting" });
+  const show: Progress["show"] = (done, total, label) => {
+    bar.setTotal(total);
+    bar.update(done, { label });
+  };
+  return { show, end: () => bar.stop() };
+}
+
+function plainProgress(stderr: NodeJS.WriteStream): Progress {
+  let next = PLAIN_STEP_PERCENT;
+  const show: Progress["show"] = (done, total, label) => {
+    const percent = Math.floor((100 * done) / total);
+    if (percent < next || done === total) return;
+    next = percent + PLAIN_STEP_PERCENT;
+    stderr.write(`bench: ${percent}% (${label})\n`);
+  };
+  return { show, end: () => undefined };
+}
+
+async function reportText(result: BenchResult, json: boolean, stdout: NodeJS.WriteStream): Promise<string> {
+  if (json) return `${JSON.stringify(result)}\n`;
+  const { renderText } = await import("../bench/report/text.ts");
+  return renderText(result, { columns: stdout.columns, colour: stdout.isTTY === true });
+}
