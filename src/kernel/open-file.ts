@@ -29,6 +29,11 @@ export const OPEN_FILE = struct({
   mm: WORD,
   /** Result of a transaction file, an error text, or another BYTES object of the row's own; or NULL. */
   data: WORD,
+  /** Transaction files: whether something has been written yet; see synthproc/transaction.ts. [atomic] */
+  transaction: WORD,
+  /** Where an answer is read: how, and the offset at which a pread(2) would go on; see synthproc/answer.ts. */
+  readMode: WORD,
+  preadNext: WORD,
 });
 
 /** Words of an OPEN_FILE. */

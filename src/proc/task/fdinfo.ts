@@ -32,11 +32,16 @@ export function showFdinfo(c: Context, out: Text): number {
     raw(k.m, extra, out);
     return 0;
   }
-  gatherFdinfo(k, file, isCloseOnExec(k, c.task, c.index), c.scratch.fdinfo);
-  formatFdinfo(c.scratch.fdinfo, out);
+  showOpenFile(c, file, isCloseOnExec(k, c.task, c.index), out);
   if (extra !== 0) raw(k.m, extra, out);
   else showKind(c, c.scratch.fdinfo, out);
   return 0;
+}
+
+/** Shows what every kind of file has: position, flags, mount, inode. @pre RCU, or a reference */
+export function showOpenFile(c: Context, file: Ptr, closeOnExec: boolean, out: Text): void {
+  gatherFdinfo(c.k, file, closeOnExec, c.scratch.fdinfo);
+  formatFdinfo(c.scratch.fdinfo, out);
 }
 
 function isWhole(m: Memory, extra: Ptr): boolean {
