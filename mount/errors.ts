@@ -32,6 +32,8 @@ export const MOUNT_ERROR_CODES = [
   "ESYNTH_UNMOUNT_FAILED",
   /** The simulation refused a command. */
   "ESYNTH_COMMAND",
+  /** Metrics cannot be served where they should be, such as on a port that is taken. */
+  "ESYNTH_METRICS",
   /** A recording is damaged. */
   "ESYNTH_RECORDING",
 ] as const;

@@ -1,5 +1,7 @@
 /** What startSimulation() takes, and what it makes of what is left out. */
 import { MountError } from "./errors.ts";
+import type { MetricsAddress } from "./metrics-address.ts";
+import { parseMetricsAddress } from "./metrics-address.ts";
 import type { Logger } from "./options.ts";
 import { SILENT } from "./options.ts";
 import type { LoadedScenario } from "./scenario-files.ts";
@@ -31,6 +33,8 @@ export interface SimulationOptions {
   debug?: boolean | undefined;
   /** Records every message in this file; transport "dev" only. */
   record?: string | undefined;
+  /** Serves Prometheus metrics on this port (0: any) of 127.0.0.1, or on "HOST:PORT"; default: nowhere. */
+  metrics?: number | string | undefined;
   /** For a private /proc: where its users find the real proc; default: /proc. */
   realProc?: string | undefined;
   /** Called while a large table is built. */
@@ -38,8 +42,10 @@ export interface SimulationOptions {
 }
 
 /** Options with all defaults filled in; undefined where it has a meaning of its own. */
-export interface SimulationPlan extends Omit<SimulationOptions, "scenario"> {
+export interface SimulationPlan extends Omit<SimulationOptions, "scenario" | "metrics"> {
   scenario: LoadedScenario;
+  /** Undefined: nowhere. */
+  metrics: MetricsAddress | undefined;
   mutators: number;
   transport: TransportName;
   speed: number;
@@ -62,6 +68,7 @@ export function planSimulation(options: SimulationOptions): SimulationPlan {
   return {
     ...options,
     scenario: typeof scenario === "string" ? loadScenario(scenario) : scenario,
+    metrics: options.metrics === undefined ? undefined : parseMetricsAddress(options.metrics),
     mutators: options.mutators ?? 1,
     transport: options.transport ?? "auto",
     speed,

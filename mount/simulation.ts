@@ -16,6 +16,7 @@ import { monotonicNs } from "./clock.ts";
 import { controlFile, submitCommand } from "./control-file.ts";
 import { MountError } from "./errors.ts";
 import type { FileSystemData } from "./file-system.ts";
+import type { MetricsServer } from "./metrics.ts";
 import { prepareMountPoint } from "./mount-point.ts";
 import { createMountShared, mountFileSystem } from "./mount.ts";
 import type { MountShared, MountedFileSystem } from "./mount.ts";
@@ -36,6 +37,8 @@ export interface Simulation {
   readonly why: string;
   /** Processes at the start. */
   readonly processes: number;
+  /** URL of the Prometheus metrics; null if none are served. */
+  readonly metrics: string | null;
   /**
    * Makes something happen now: a command as `synthproc ctl` takes it, such as "exec 120 /usr/bin/foo".
    * @returns what the command says, without the newline: a new pid, an address, or nothing
@@ -95,10 +98,30 @@ export async function startSimulation(given: SimulationOptions): Promise<Simulat
   await checkPlaces(options);
   const seed = options.seed ?? randomInt(2 ** 32);
   options.logger.info(`seed ${seed}`);
-  const table = buildTable(options, seed);
+  const metrics = await startMetrics(options);
+  try {
+    const table = buildTable(options, seed);
+    metrics?.show(table.kernel);
+    return await startServing(table, options, metrics);
+  } catch (error) {
+    await metrics?.close();
+    throw error;
+  }
+}
+
+/** Takes the port before the table is built. */
+async function startMetrics({ metrics: address, logger }: SimulationPlan): Promise<MetricsServer | null> {
+  if (address === undefined) return null;
+  const { MetricsServer } = await import("./metrics.ts");
+  const server = await MetricsServer.listen(address);
+  logger.info(`metrics on ${server.url}`);
+  return server;
+}
+
+async function startServing(table: Table, options: SimulationPlan, metrics: MetricsServer | null): Promise<Simulation> {
   const threads = new TableThreads(table.kernel, options.logger);
   try {
-    return await serveTable(table, options, threads);
+    return await serveTable(table, options, threads, metrics);
   } catch (error) {
     await threads.stop();
     throw error;
@@ -112,20 +135,26 @@ async function checkPlaces({ dir, record, logger }: SimulationPlan): Promise<voi
   if (record !== undefined) closeSync(openSync(record, "a", 0o600));
 }
 
-async function serveTable(table: Table, options: SimulationPlan, threads: TableThreads): Promise<Simulation> {
+async function serveTable(
+  table: Table,
+  options: SimulationPlan,
+  threads: TableThreads,
+  metrics: MetricsServer | null,
+): Promise<Simulation> {
   const shared = createMountShared({ buffer: table.kernel.m.buffer, index: HOST.parkWord });
   const fileSystem = fileSystemData(table, options);
   const reaped = threads.start("reaped-thread", "reaped", { fileSystem, ring: shared.ring });
   const mutators = options.ticks === undefined ? startMutators(table, options, threads) : Promise.resolve();
   await Promise.all([reaped, mutators]);
   const mounted = await mountTable(fileSystem, options, shared);
-  const closed = mounted.closed.then(() => threads.stop());
+  const closed = mounted.closed.then(() => Promise.all([threads.stop(), metrics?.close()])).then(() => undefined);
   return {
     dir: mounted.dir,
     seed: table.built.seed >>> 0,
     transport: mounted.transport,
     why: mounted.why,
     processes: table.built.pids.reduce((sum, pids) => sum + pids.length, 0),
+    metrics: metrics?.url ?? null,
     command: async (line) => {
       const { accepted, text } = await submitCommand(controlFile(mounted.dir), line);
       if (!accepted) throw new MountError("ESYNTH_COMMAND", `${line}: ${text}`);

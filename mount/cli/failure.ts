@@ -31,6 +31,7 @@ const OF_MOUNT: Record<MountErrorCode, number> = {
   ESYNTH_UNMOUNT_FAILED: EXIT.mountFailed,
   ESYNTH_PROTOCOL: EXIT.mountFailed,
   ESYNTH_THREAD: EXIT.mountFailed,
+  ESYNTH_METRICS: EXIT.mountFailed,
 };
 
 export interface Failure {

@@ -74,17 +74,20 @@ export function simulationOptions(
     logger: createLogger(flags.logLevel, flags.logFormat, sink, process.stderr.isTTY === true),
     debug: flags.debug,
     record: flags.record === undefined ? undefined : resolve(flags.record),
+    metrics: flags.metrics,
     realProc,
     onProgress,
   };
 }
 
 function readyText(simulation: Simulation, flags: MountFlags): string {
-  const { dir, seed, transport, why, processes } = simulation;
+  const { dir, seed, transport, why, processes, metrics } = simulation;
   if (flags.json) {
-    return `${JSON.stringify({ dir, seed, transport, why, processes, pid: process.pid })}\n`;
+    const more = metrics === null ? {} : { metrics };
+    return `${JSON.stringify({ dir, seed, transport, why, processes, pid: process.pid, ...more })}\n`;
   }
-  return `mounted on ${dir}: ${processes} processes, seed ${seed}, transport ${transport} (${why})\n`;
+  const where = metrics === null ? "" : `, metrics on ${metrics}`;
+  return `mounted on ${dir}: ${processes} processes, seed ${seed}, transport ${transport} (${why})${where}\n`;
 }
 
 /** A failed unmount ends up on standard error with its exit status, since nothing else waits for it. */

@@ -33,6 +33,8 @@ async function withSimulation(
   const sink = new SwitchableSink(new FdSink(2));
   try {
     const simulation = await startSimulation(simulationOptions(places.simulation, flags, sink, places.real));
+    // The command's output is its own, and nothing else would say which port was chosen.
+    if (simulation.metrics !== null) process.stderr.write(`synthproc: metrics on ${simulation.metrics}\n`);
     try {
       return signals.early ?? (await endOf(signals.passOnTo(startPrivately(places, command))));
     } finally {

@@ -20,7 +20,7 @@ import { QUAD, record } from "../shm/struct.ts";
 import { COUNTER_WORDS, HOST } from "./layout.ts";
 import type { Kernel } from "./kernel.ts";
 import { PATH_NAMES } from "./knobs.ts";
-import { Role, roleName } from "./thread-role.ts";
+import { Role, compareRoles, roleName } from "./thread-role.ts";
 
 /** What is counted for each path. */
 export const Event = {
@@ -163,16 +163,17 @@ export interface ThreadCounts {
   readonly paths: readonly PathCounts[];
 }
 
-/** The counts of every thread there is, then of those that have left. Each path's waits belong to one moment. */
+/** The counts of every thread there is, by kind and number, then of those that have left. Each path's waits belong to one moment. */
 export function readCounters(k: Kernel): ThreadCounts[] {
   for (;;) {
     const seq = readSeqbegin(k.m, HOST.countersLock);
-    const threads: ThreadCounts[] = [];
+    const threads: { role: number; name: string; paths: PathCounts[] }[] = [];
     for (let slot = 0; slot < RCU_THREADS; slot++) {
       const role = k.m.load(HOST.threadRoles + slot);
-      if (role !== Role.none) threads.push({ name: roleName(role), paths: readBlock(k, slot) });
+      if (role !== Role.none) threads.push({ role, name: roleName(role), paths: readBlock(k, slot) });
     }
-    threads.push({ name: "ended", paths: readBlock(k, ENDED) });
+    threads.sort((a, b) => compareRoles(a.role, b.role));
+    threads.push({ role: Role.none, name: "ended", paths: readBlock(k, ENDED) });
     if (!readSeqretry(k.m, HOST.countersLock, seq)) return threads;
   }
 }

@@ -21,6 +21,7 @@ export type RoleId = (typeof Role)[keyof typeof Role];
 
 const ROLE_NAMES = Object.keys(Role);
 const INDEX_SHIFT = 8;
+const KIND_MASK = (1 << INDEX_SHIFT) - 1;
 /** Kinds of which a simulation has one. */
 const SINGLE: readonly number[] = [Role.main, Role.slow, Role.reaped];
 
@@ -31,7 +32,12 @@ export function roleWord(role: RoleId, index = 0): number {
 
 /** The name of a thread by its word: "worker0", "slow", ... */
 export function roleName(word: number): string {
-  const kind = word & ((1 << INDEX_SHIFT) - 1);
+  const kind = word & KIND_MASK;
   const name = ROLE_NAMES[kind] ?? "unknown";
   return SINGLE.includes(kind) ? name : `${name}${word >>> INDEX_SHIFT}`;
+}
+
+/** Order of words: by kind, then by number. */
+export function compareRoles(a: number, b: number): number {
+  return (a & KIND_MASK) - (b & KIND_MASK) || a - b;
 }
