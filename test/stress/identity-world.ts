@@ -16,7 +16,8 @@ import { mmput } from "../../src/mm/mm.ts";
 import { bytesText } from "../../src/shm/bytes.ts";
 import { WAIT_WOULD_BLOCK } from "../../src/sync/thread.ts";
 import type { ImagePlan } from "./images.ts";
-import { IMAGE_WORDS, Word, endProcesses, halves, imageWriter, makeImages, someone } from "./images.ts";
+import { IMAGE_WORDS, Word, endProcesses, halves, imageWriter, makeImages, callers } from "./images.ts";
+import { execUpdateEvents } from "./world.ts";
 import type { StressThread, World } from "./world.ts";
 
 const IMAGES = 2;
@@ -77,6 +78,7 @@ function words(shown: { image: number; startStack: number; mmapBase: number }): 
 function reader(c: StressThread<ImagePlan>): () => void {
   const { k, plan, history, random } = c;
   k.t.maySleep = c.index % 2 === 0;
+  const someone = callers(c);
   const readers = [
     traceReader("stack", readStack),
     traceReader("syscall", readSyscall),
@@ -86,7 +88,7 @@ function reader(c: StressThread<ImagePlan>): () => void {
   return () => {
     const { path, refusal, look } = readers[random.below(readers.length)] as PathReader;
     const track = random.below(plan.pids.length);
-    const { who, subject } = someone(c);
+    const { who, subject } = someone();
     const from = history.now();
     const { error, seen } = look(k, findTask(k, plan.pids[track] as number), subject);
     const to = history.now();
@@ -103,7 +105,10 @@ export const identityWorld: World<ImagePlan> = {
   history: { tracks: IMAGES, words: IMAGE_WORDS, depth: 4096 },
   readers: 3,
   writers: 2,
-  expected: () => PATHS.flatMap((path) => [`${path} allowed`, `${path} denied`]),
+  expected: (form) => [
+    ...PATHS.flatMap((path) => [`${path} allowed`, `${path} denied`]),
+    ...execUpdateEvents(PATHS, form),
+  ],
   setup: (k, history) => makeImages(k, history, IMAGES),
   reader,
   writer: imageWriter,

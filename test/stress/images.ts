@@ -27,7 +27,8 @@ import { subject } from "../support/kernel.ts";
 import { execSpec, fork } from "../support/processes.ts";
 import type { StressThread } from "./world.ts";
 
-const OWNER = 1000;
+/** Who owns the processes. */
+export const OWNER = 1000;
 const ORDINARY = 0;
 const SETUID_ROOT = 1;
 
@@ -162,14 +163,53 @@ function accountOnly(k: Kernel, history: SharedHistory, track: number, task: num
   history.end(track);
 }
 
-export const SUBJECTS: Readonly<Record<Who, Subject>> = {
-  owner: subject(OWNER),
-  stranger: subject(2000),
-  root: subject(0),
-};
+/**
+ * A caller whose credentials sometimes take a while to be had, as those of a real caller do: access checks lie between the
+ * two looks at a sequence count, so that a writer often comes between.
+ */
+class SlowSubject implements Subject {
+  readonly gid: number;
+  private readonly c: StressThread<unknown>;
+  private readonly ids: Subject;
 
-/** Who reads next: mostly the owner, whose answer changes. */
-export function someone(c: StressThread<unknown>): { who: Who; subject: Subject } {
-  const who = (["root", "stranger"] as const)[c.random.below(16)] ?? "owner";
-  return { who, subject: SUBJECTS[who] };
+  constructor(c: StressThread<unknown>, uid: number) {
+    this.c = c;
+    this.ids = subject(uid);
+    this.gid = uid;
+  }
+
+  get uid(): number {
+    const { k, random } = this.c;
+    if (random.below(8) === 0) for (let i = random.below(20_000); i > 0; i--) k.m.load(0);
+    return this.ids.uid;
+  }
+
+  tgid(): number {
+    return 0;
+  }
+
+  capable(capability: number): boolean {
+    return this.ids.capable(capability);
+  }
+
+  inGroup(gid: number): boolean {
+    return this.ids.inGroup(gid);
+  }
+
+  covers(low: number, high: number, effective: boolean): boolean {
+    return this.ids.covers(low, high, effective);
+  }
+}
+
+export interface Caller {
+  readonly who: Who;
+  readonly subject: Subject;
+}
+
+/** Who reads, in a thread: mostly the owner, whose answer changes. */
+export function callers(c: StressThread<unknown>): () => Caller {
+  const owner: Caller = { who: "owner", subject: new SlowSubject(c, OWNER) };
+  const stranger: Caller = { who: "stranger", subject: new SlowSubject(c, 2000) };
+  const root: Caller = { who: "root", subject: new SlowSubject(c, 0) };
+  return () => [stranger, root][c.random.below(16)] ?? owner;
 }

@@ -15,8 +15,11 @@ import { Path } from "../../src/kernel/knobs.ts";
 import { TASK } from "../../src/kernel/layout.ts";
 import { findTask } from "../../src/kernel/pid.ts";
 import { WAIT_WOULD_BLOCK } from "../../src/sync/thread.ts";
-import type { ImagePlan } from "./images.ts";
-import { IMAGE_WORDS, SUBJECTS, endProcesses, makeOwned, imageWriter, makeImages, someone } from "./images.ts";
+import type { Subject } from "../../src/kernel/subject.ts";
+import { subject } from "../support/kernel.ts";
+import type { Caller, ImagePlan } from "./images.ts";
+import { IMAGE_WORDS, OWNER, endProcesses, makeOwned, imageWriter, makeImages, callers } from "./images.ts";
+import { execUpdateEvents } from "./world.ts";
 import type { StressThread, World } from "./world.ts";
 
 const IMAGES = 2;
@@ -115,16 +118,17 @@ function countersOf(s: IoSnapshot): Counters {
 function reader(c: StressThread<IoPlan>): () => void {
   c.k.t.maySleep = c.index % 2 === 0;
   const out = new IoSnapshot();
+  const someone = callers(c);
+  const owner = subject(OWNER);
   return () => {
-    readImage(c, out);
-    readGroup(c, out);
+    readImage(c, someone(), out);
+    readGroup(c, owner, out);
   };
 }
 
-function readImage(c: StressThread<IoPlan>, out: IoSnapshot): void {
+function readImage(c: StressThread<IoPlan>, { who, subject }: Caller, out: IoSnapshot): void {
   const { k, plan, history, random } = c;
   const track = random.below(plan.pids.length);
-  const { who, subject } = someone(c);
   const whole = random.below(2) === 0;
   const from = history.now();
   const error = doIoAccounting(k, findTask(k, plan.pids[track] as number), whole, subject, out);
@@ -135,10 +139,10 @@ function readImage(c: StressThread<IoPlan>, out: IoSnapshot): void {
   c.judge(history.possible(track, from, to), (states) => judgeImageIo(read, states));
 }
 
-function readGroup(c: StressThread<IoPlan>, out: IoSnapshot): void {
+function readGroup(c: StressThread<IoPlan>, owner: Subject, out: IoSnapshot): void {
   const { k, plan, history } = c;
   const from = history.now();
-  const error = doIoAccounting(k, findTask(k, plan.group), true, SUBJECTS.owner, out);
+  const error = doIoAccounting(k, findTask(k, plan.group), true, owner, out);
   const to = history.now();
   if (error === WAIT_WOULD_BLOCK) return c.count("parked");
   c.count("groups");
@@ -156,7 +160,7 @@ export const ioWorld: World<IoPlan> = {
   history: { tracks: IMAGES + GROUP_WRITERS, words: IMAGE_WORDS, depth: 4096 },
   readers: 3,
   writers: 2,
-  expected: () => ["allowed", "denied", "groups"],
+  expected: (form) => ["allowed", "denied", "groups", ...execUpdateEvents(["io"], form)],
   setup,
   reader,
   writer,

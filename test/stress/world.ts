@@ -19,6 +19,16 @@ import type { Random } from "../../src/kernel/random.ts";
 /** In which form paths are during a run; "switching": each is switched again and again while it is used. */
 export type Form = "lockfree" | "locked" | "switching";
 
+/** Counters that paths of the exec_update family must have moved: each way a read can go. */
+export function execUpdateEvents(paths: readonly string[], form: Form): string[] {
+  const events = {
+    lockfree: ["speculated", "retried", "fellBack"],
+    locked: ["fellBack"],
+    switching: ["speculated", "fellBack"],
+  };
+  return paths.flatMap((path) => events[form].map((event) => `${path}.${event}`));
+}
+
 /** What a thread counts besides its steps: outcomes of reads, by name. */
 export type Outcomes = Record<string, number>;
 
@@ -47,7 +57,7 @@ export interface World<Plan> {
   /** Threads of each sort unless the run says otherwise. */
   readonly readers: number;
   readonly writers: number;
-  /** Outcomes that a run in this form must have had. */
+  /** What a run in this form must have met: outcomes, and counters of the product, `path.event`. */
   expected(form: Form): readonly string[];
   /** Makes what the threads work on, and publishes the first states. The plan must be cloneable. */
   setup(k: Kernel, history: SharedHistory, writers: number): Plan;
@@ -62,20 +72,25 @@ export interface World<Plan> {
 export interface StressJob {
   readonly world: string;
   readonly form: Form;
+  /** At least so long, unless it stops at a violation; longer while an expected counter of the product is still 0. */
   readonly milliseconds: number;
   readonly seed: number;
   /** Check lock order and RCU sections as they happen. */
   readonly lockdep: boolean;
   /** Ends the run with the first violation. */
   readonly stopAtFirst: boolean;
+  /** Milliseconds without progress after which a thread counts as hanging. */
+  readonly stuckAfter: number;
 }
 
 /** What one run found. */
 export interface StressResult {
-  /** The first few violations, as text: what the oracle said, an error that a thread died of, no progress, a leak. */
+  /** What the oracle said against reads: the first few, as text. */
   readonly violations: readonly string[];
   /** Violations in all. */
   readonly violated: number;
+  /** What else went wrong: an error that a thread died of, no progress, objects that were left. */
+  readonly failures: readonly string[];
   readonly reads: number;
   readonly writes: number;
   /** Reads that could not be judged, since the history had forgotten what was there. */
