@@ -23,13 +23,13 @@ export function comparisonCard(comparison: Comparison, id: string): Markup {
         ${sentences(comparison).map((text) => html`<p>${text}</p>`)}
         ${published === "" ? [] : html`<p>${published}</p>`}
         <figure>
-          <figcaption>Reads a second: median, least and most of the rounds; each dot is a round</figcaption>
+          <figcaption>Reads a second: median of the rounds; each dot is a round, the first one on top</figcaption>
           ${readsChart(comparison, `${id}-reads`)}
         </figure>
       </div>
       <figure>
         <figcaption>
-          The writer: one ${comparison.writerOperation}. ● median, ◆ p99, │ longest; below, how many took how long
+          One ${comparison.writerOperation} by the writer: ● median, ◆ p99, │ longest; how many took how long
         </figcaption>
         ${latencyChart(comparison, `${id}-writer`)}
       </figure>

@@ -37,7 +37,8 @@ code { font-family: ui-monospace, "SF Mono", "Liberation Mono", "DejaVu Sans Mon
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 8px 32px; align-items: start;
   margin: 14px 0; }
 figure { margin: 0; }
-div > figure { margin-top: 16px; }
+.charts > div > p:first-child { margin-top: 0; }
+.charts p + figure { margin-top: 16px; }
 nav a { display: inline-block; margin: 2px 12px 2px 0; }
 figcaption { font-size: 0.8125rem; color: var(--muted); margin-bottom: 6px; }
 svg { display: block; width: 100%; height: auto; overflow: visible; }

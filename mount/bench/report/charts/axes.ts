@@ -40,7 +40,7 @@ export function linearAxis(format: (value: number) => string, more: Shape = {}):
     axisLine: { show: false },
     axisTick: { show: false },
     axisLabel: { ...LABEL, formatter: format, hideOverlap: true, showMaxLabel: false },
-    splitLine: { lineStyle: { color: COLOURS.grid } },
+    splitLine: { showMaxLine: false, lineStyle: { color: COLOURS.grid } },
     ...more,
   };
 }

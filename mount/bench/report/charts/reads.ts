@@ -37,8 +37,12 @@ function bar(comparison: Comparison, form: Form, index: number, at: ToPixels): S
   const [right, bottom] = at(median, middle + 0.28);
   const box = { type: "rect", shape: { x, y, width: right - x, height: bottom - y } };
   const style = { ...fillOf(form), fill: COLOURS[form], fillOpacity: form === "lockfree" ? 0.85 : 0.18 };
-  const dots = rounds.map((round) =>
-    circle(at(round.readsPerSecond, middle), 2, { fill: COLOURS.page, stroke: COLOURS.ink, lineWidth: 1 }),
+  const dots = rounds.map(({ readsPerSecond: one }, place) =>
+    circle(at(one, middle + roundAside(place, rounds.length)), 1.8, {
+      fill: COLOURS.page,
+      stroke: COLOURS.ink,
+      lineWidth: 1,
+    }),
   );
   const end = at(max, middle);
   return [
@@ -48,4 +52,9 @@ function bar(comparison: Comparison, form: Form, index: number, at: ToPixels): S
     ...dots,
     label(rate(median), [end[0] + 8, end[1]], "left"),
   ];
+}
+
+/** The first round is drawn above, the last one below: so a drift shows. */
+function roundAside(place: number, rounds: number): number {
+  return rounds < 2 ? 0 : (place / (rounds - 1) - 0.5) * 0.42;
 }

@@ -58,7 +58,10 @@ export function label(
   align: "left" | "right" | "center",
   fill: string = COLOURS.ink,
 ): Shape {
-  return { type: "text", style: { text, x, y, fill, fontSize: FONT_SIZE, align, verticalAlign: "middle" } };
+  return {
+    type: "text",
+    style: { text, x, y, fill, fontFamily: "inherit", fontSize: FONT_SIZE, align, verticalAlign: "middle" },
+  };
 }
 
 /** Filled for the patched form, hollow for the previous one. */

@@ -48,10 +48,29 @@ export function stormChart(
       grid: { left: LEFT - 26, right: 74, top: 14, bottom: 46 },
       xAxis: stormAxis(storms),
       yAxis: linearAxis(axis, { max: top * 1.08 }),
-      series: FORMS.map((form, index) => shapes(0, (at) => stormLine(storms, form, index, summary, at))),
+      series: [
+        ...FORMS.map((form, index) => shapes(0, (at) => stormLine(storms, form, index, summary, at))),
+        shapes(0, (at) => lineNames(storms, summary, at)),
+      ],
     },
   });
 }
+
+/** Names at the ends of the lines, kept apart from each other. */
+function lineNames(storms: readonly Storm[], summary: StormFigure["summary"], at: ToPixels): Shape[] {
+  const ends = FORMS.flatMap((form) => {
+    const place = storms.findLastIndex((storm) => summary(storm, form).median !== null);
+    return place < 0 ? [] : [{ form, point: at(place, summary(storms[place]!, form).median!) }];
+  });
+  ends.sort((a, b) => a.point[1] - b.point[1]);
+  const [upper, lower] = ends;
+  const missing = upper && lower ? Math.max(0, NAME_HEIGHT - (lower.point[1] - upper.point[1])) / 2 : 0;
+  return ends.map(({ form, point: [x, y] }, index) =>
+    label(form, [x + 12, y + (index === 0 ? -missing : missing)], "left", COLOURS[form]),
+  );
+}
+
+const NAME_HEIGHT = 16;
 
 function stormAxis(storms: readonly Storm[]): Shape {
   const at = storms.map((_, index) => index);
@@ -92,9 +111,7 @@ function stormLine(
   const markers = points.map((point) =>
     form === "lockfree" ? circle(point, 4, fillOf(form)) : diamond(point, 5, fillOf(form)),
   );
-  const end = points.at(-1);
-  const name = end === undefined ? [] : [label(form, [end[0] + 10, end[1] + (index === 0 ? -9 : 9)], "left", colour)];
-  return [path(points, { stroke: colour, lineWidth: 1.5, ...dashOf(form) }), ...whiskers, ...markers, ...name];
+  return [path(points, { stroke: colour, lineWidth: 1.5, ...dashOf(form) }), ...whiskers, ...markers];
 }
 
 function stormText(storm: Storm, summary: StormFigure["summary"], format: (value: number) => string): string {
