@@ -1,4 +1,4 @@
-/** Commands to a mounted simulation, through its file synthproc/ctl. */
+/** Commands and calls to a mounted simulation, through its files synthproc/ctl and synthproc/<call>. */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
@@ -21,7 +21,15 @@ export function controlFile(dir: string): string {
 }
 
 /**
- * One command over one open file: the write says whether, a read of the same file says what.
+ * The file of a call: kcmp, get_robust_list, pidfd_getfd.
+ * @param dir where the simulation is mounted
+ */
+export function callFile(dir: string, name: string): string {
+  return join(dir, "synthproc", name);
+}
+
+/**
+ * One command or call over one open file: the write says whether, a read of the same file says what.
  * @throws Error of the system if the file can't be opened
  */
 export async function submitCommand(path: string, command: string): Promise<Answer> {

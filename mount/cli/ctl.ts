@@ -1,12 +1,10 @@
 /** `synthproc ctl DIR COMMAND ...`: makes something happen in a mounted simulation. */
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
-import { controlFile, submitCommand } from "../control-file.ts";
-import type { Answer } from "../control-file.ts";
-import { errorCode, errorText } from "../errors.ts";
+import { controlFile } from "../control-file.ts";
 import { EXIT } from "./exit-codes.ts";
-import { CommandError } from "./failure.ts";
 import { findOurMount } from "./mounted.ts";
+import { submit } from "./submit.ts";
 
 export interface CtlOptions {
   /** Go on after a command that is refused. */
@@ -50,18 +48,5 @@ async function* linesOf(stdin: NodeJS.ReadableStream): AsyncGenerator<string> {
     if (command !== "" && !command.startsWith("#")) {
       yield command;
     }
-  }
-}
-
-/** As {@link submitCommand}; a file that can't be opened is an error for the user. */
-async function submit(path: string, command: string): Promise<Answer> {
-  try {
-    return await submitCommand(path, command);
-  } catch (error) {
-    if (errorCode(error) === "") {
-      throw error;
-    }
-    const status = ["EACCES", "EPERM"].includes(errorCode(error)) ? EXIT.permission : EXIT.failed;
-    throw new CommandError(status, `${path} cannot be opened: ${errorText(error)}`, { cause: error });
   }
 }

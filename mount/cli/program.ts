@@ -36,6 +36,7 @@ export function createProgram({ version, argv, limits, finish }: ProgramContext)
   addUmount(program, finish);
   addRun(program, limits, finish);
   addCtl(program, finish);
+  addKcmp(program, finish);
   addCapture(program, finish);
   addStats(program, finish);
   addBench(program, finish);
@@ -125,6 +126,29 @@ function addCtl(program: Command, finish: Finish): void {
     .action(async (dir: string, commands: string[], flags: CtlOptions) => {
       const { ctl } = await import("./ctl.ts");
       finish(await ctl(dir, commands, flags, process));
+    });
+}
+
+function addKcmp(program: Command, finish: Finish): void {
+  program
+    .command("kcmp")
+    .description("Do two processes or threads share a resource? As kcmp(2), with your own credentials.")
+    .argument("<dir>", "where it is mounted")
+    .argument("<pid1>", "a process or thread of the simulation")
+    .argument("<pid2>", "another")
+    .argument("<type>", "FILE, VM, FILES, FS, SIGHAND, IO, SYSVSEM, EPOLL_TFD, or its number")
+    .argument("[idx1]", "FILE, EPOLL_TFD: a descriptor of the first")
+    .argument("[idx2]", "FILE: a descriptor of the second; EPOLL_TFD: EFD:TFD:TOFF, what its epoll file EFD watches")
+    .addHelpText(
+      "after",
+      "\nIt prints 0 if both share it, or else 1 or 2: which comes first, in an order that makes no other sense.\n" +
+        examples(["synthproc kcmp /mnt/box 120 121 FILES", "synthproc kcmp /mnt/box 120 120 FILE 1 2"]) +
+        exitStatuses(),
+    )
+    .action(async (dir: string, pid1: string, pid2: string, type: string, idx1?: string, idx2?: string) => {
+      const { kcmp } = await import("./kcmp.ts");
+      const words = [pid1, pid2, type, idx1, idx2].filter((word) => word !== undefined);
+      finish(await kcmp(dir, words, process));
     });
 }
 

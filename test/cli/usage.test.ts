@@ -25,6 +25,11 @@ const WRONG: [args: string[], sentence: RegExp][] = [
   [["run"], /missing required argument 'command'/],
   [["run", "--frob", "--", "ps"], /unknown option '--frob'/],
   [["ctl"], /missing required argument 'dir'/],
+  [["kcmp", "x", "1", "2"], /missing required argument 'type'/],
+  [["kcmp", "x", "1", "2", "FRUIT"], /TYPE is a number or one of FILE, VM, .*, EPOLL_TFD, not "FRUIT"/],
+  [["kcmp", "x", "1", "two", "VM"], /PID2 is a number from -?\d+ to \d+, not "two"/],
+  [["kcmp", "x", "1", "2", "FILE", "0"], /IDX2 is missing/],
+  [["kcmp", "x", "1", "2", "EPOLL_TFD", "0", "3:4"], /IDX2 is EFD:TFD:TOFF, not "3:4"/],
   [["capture", "--pid", "0"], /whole number from 1/],
   [["stats", "--frob", "x"], /unknown option/],
 ];
@@ -96,7 +101,16 @@ describe("help", () => {
   });
 
   test("lists the commands that exist, and no others", () => {
-    expect(commands.map((command) => command.name())).toEqual(["mount", "umount", "run", "ctl", "capture", "stats"]);
+    expect(commands.map((command) => command.name())).toEqual([
+      "mount",
+      "umount",
+      "run",
+      "ctl",
+      "kcmp",
+      "capture",
+      "stats",
+      "bench",
+    ]);
     for (const command of commands) {
       expect(overview).toMatch(new RegExp(`^  ${command.name()} `, "m"));
     }

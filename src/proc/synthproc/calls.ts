@@ -47,13 +47,28 @@ const INT_MIN = -2147483648;
 const INT_MAX = 2147483647;
 const UINT_MAX = 4294967295;
 
-function runKcmp(c: Context, words: readonly string[]): Answer {
+/** The arguments of kcmp(2). */
+export interface KcmpArguments {
+  readonly pid1: number;
+  readonly pid2: number;
+  readonly type: number;
+  readonly idx1: number;
+  readonly idx2: number | EpollSlot;
+}
+
+/** Takes PID1 PID2 TYPE [IDX1 IDX2]. @throws ArgumentError */
+export function parseKcmp(words: readonly string[]): KcmpArguments {
   expectWords(words, 3, 5);
   const pid1 = integer(words[0], "PID1");
   const pid2 = integer(words[1], "PID2");
   const type = kcmpType(words[2] as string);
-  const idx1 = comparesFiles(type) ? index(words[3], "IDX1") : 0;
-  const idx2 = !comparesFiles(type) ? 0 : type === KcmpType.FILE ? index(words[4], "IDX2") : slot(words[4]);
+  if (!comparesFiles(type)) return { pid1, pid2, type, idx1: 0, idx2: 0 };
+  const idx1 = index(words[3], "IDX1");
+  return { pid1, pid2, type, idx1, idx2: type === KcmpType.FILE ? index(words[4], "IDX2") : slot(words[4]) };
+}
+
+function runKcmp(c: Context, words: readonly string[]): Answer {
+  const { pid1, pid2, type, idx1, idx2 } = parseKcmp(words);
   const result = kcmp(c.k, pid1, pid2, type, idx1, idx2, c.subject);
   if (result >= 0) return { errno: 0, text: String(result) };
   return failure(result, result === -ESRCH ? nobody(c.k, [pid1, pid2]) : kcmpReason(result, type));
@@ -182,8 +197,9 @@ function kcmpType(word: string): number {
 
 /** EFD:TFD:TOFF */
 function slot(word: string | undefined): EpollSlot {
-  const parts = (word ?? "").split(":");
-  if (parts.length !== 3) throw new ArgumentError(`IDX2 is EFD:TFD:TOFF, not "${word ?? ""}"`);
+  if (word === undefined) throw new ArgumentError("IDX2 is missing");
+  const parts = word.split(":");
+  if (parts.length !== 3) throw new ArgumentError(`IDX2 is EFD:TFD:TOFF, not "${word}"`);
   const [efd, tfd, toff] = parts;
   return {
     efd: index(efd, "EFD"),
