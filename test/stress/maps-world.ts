@@ -152,13 +152,18 @@ function change(k: Kernel, history: SharedHistory, plan: MapsPlan, track: number
   if (result !== expected) throw new Error(`${operation.kind}: ${result}, but ${expected} in the shadow`);
 }
 
+/** What is unmapped is soon mapped again, and touched: most of the zone is there, and resident, most of the time. */
+function followUp({ kind, page, pages, prot, name }: Operation): Operation | null {
+  if (kind === "unmap") return { kind: "map", page, pages, prot, name };
+  return kind === "map" ? { kind: "touch", page, pages: ZONE_PAGES, prot, name } : null;
+}
+
 function writer(c: StressThread<MapsPlan>): () => void {
   const { k, plan, history } = c;
-  let hole: Operation | null = null;
+  let next: Operation | null = null;
   return () => {
-    const operation: Operation = hole === null ? choose(c) : { ...hole, kind: "map" };
-    // What is unmapped is soon mapped again: most of the zone is there most of the time.
-    hole = operation.kind === "unmap" ? operation : null;
+    const operation: Operation = next ?? choose(c);
+    next = followUp(operation);
     change(k, history, plan, c.index, operation);
     // A fork write-locks every mapping, also those of other zones.
     if (c.random.below(100) === 0) mmput(k, dupMm(k, plan.mm));
