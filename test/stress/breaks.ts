@@ -5,7 +5,9 @@
  * Some races are rare on few CPUs. `delay` makes their window wider, without being a mistake itself: the test runs the
  * world with the delay alone too, and must find nothing.
  */
+import { PAUSE, after, before, removed, replaced } from "./edits.ts";
 import type { Edit } from "./harness.ts";
+import { MAPS_BREAKS } from "./maps-breaks.ts";
 import type { Form } from "./world.ts";
 
 export interface Break {
@@ -33,25 +35,6 @@ const IO = "src/kernel/io-accounting.ts";
 const GUARDED = "src/kernel/guarded.ts";
 const MM_ACCESS = "src/kernel/mm-access.ts";
 const EXIT = "src/kernel/exit.ts";
-
-function replaced(file: string, find: string, replace: string): Edit {
-  return { file, find, replace };
-}
-
-function removed(file: string, find: string): Edit {
-  return { file, find, replace: "" };
-}
-
-function before(file: string, find: string, text: string): Edit {
-  return { file, find, replace: text + find };
-}
-
-function after(file: string, find: string, text: string): Edit {
-  return { file, find, replace: find + text };
-}
-
-/** Some microseconds, in which other threads may run. */
-const PAUSE = "for (let i = 0; i < 2000; i++) k.m.load(0);";
 
 const READ_LOOP = "  for (let lock = false; ; lock = true) {\n";
 
@@ -163,4 +146,5 @@ export const BREAKS: readonly Break[] = [
   { name: "identity: the previous form takes no lock", world: "identity", form: "locked", edits: NO_LOCK },
   { name: "identity: exec ends its section before the credentials change", world: "identity", edits: EARLY_END },
   { name: "identity: exec begins its section after the new image shows", world: "identity", edits: LATE_BEGIN },
+  ...MAPS_BREAKS,
 ];
