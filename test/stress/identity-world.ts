@@ -1,22 +1,26 @@
 /**
- * stack, syscall, personality and the address space that mm_access hands out, of processes that exec. Even readers are
+ * stack, syscall, personality, the address space that mm_access hands out, pidfd_getfd and get_robust_list, of processes
+ * that exec. Even readers are
  * threads that may sleep, odd ones serve requests and must not.
  */
 import { judgeImage } from "../../src/check/oracles/identity.ts";
 import { EACCES, EPERM } from "../../src/kernel/errno.ts";
+import { filePut } from "../../src/kernel/files.ts";
 import { PTRACE_MODE_READ_FSCREDS } from "../../src/kernel/flags.ts";
 import { TraceSnapshot, readPersonality, readStack, readSyscall } from "../../src/kernel/guarded.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import { Path } from "../../src/kernel/knobs.ts";
-import { MM } from "../../src/kernel/layout.ts";
+import { FILE, MM, TASK } from "../../src/kernel/layout.ts";
 import { mmAccess } from "../../src/kernel/mm-access.ts";
+import { pidfdGetfd } from "../../src/kernel/pidfd-getfd.ts";
 import { findTask } from "../../src/kernel/pid.ts";
+import { RobustList, getRobustList } from "../../src/kernel/robust-list.ts";
 import type { Subject } from "../../src/kernel/subject.ts";
 import { mmput } from "../../src/mm/mm.ts";
 import { bytesText } from "../../src/shm/bytes.ts";
 import { WAIT_WOULD_BLOCK } from "../../src/sync/thread.ts";
 import type { ImagePlan } from "./images.ts";
-import { IMAGE_WORDS, Word, endProcesses, halves, imageWriter, makeImages, callers } from "./images.ts";
+import { IMAGE_FD, IMAGE_WORDS, Word, endProcesses, halves, imageWriter, makeImages, callers } from "./images.ts";
 import { execUpdateEvents } from "./world.ts";
 import type { StressThread, World } from "./world.ts";
 
@@ -67,11 +71,44 @@ const mmReader: PathReader = {
   },
 };
 
-function words(shown: { image: number; startStack: number; mmapBase: number }): (number | undefined)[] {
+/** The file that another process's descriptor stands for. */
+const fileReader: PathReader = {
+  path: "pidfd_getfd",
+  refusal: -EPERM,
+  look: (k, task, subject) => {
+    const file = pidfdGetfd(k, k.m.load(task + TASK.tgid), IMAGE_FD, 0, subject);
+    if (file < 0) return { error: file, seen: [] };
+    const seen = words({ image: k.m.load64(file + FILE.ino) });
+    filePut(k, file);
+    return { error: 0, seen };
+  },
+};
+
+/** Where the list of robust futexes is; the kernel drops it before the write section of an exec begins. */
+function robustListReader(): PathReader {
+  const out = new RobustList();
+  const look = (k: Kernel, task: number, subject: Subject): Look => {
+    const error = getRobustList(k, k.m.load(task + TASK.tgid), subject, out);
+    return { error, seen: words(out.head === 0 ? {} : { robustList: out.head }) };
+  };
+  return { path: "get_robust_list", refusal: -EPERM, look };
+}
+
+interface Shown {
+  readonly image?: number;
+  readonly startStack?: number;
+  readonly mmapBase?: number;
+  readonly robustList?: number;
+}
+
+/** What was shown, as words of a state. */
+function words(shown: Shown): (number | undefined)[] {
   const seen = Array<number | undefined>(IMAGE_WORDS).fill(undefined);
   seen[Word.image] = shown.image;
-  [seen[Word.startStack], seen[Word.startStack + 1]] = halves(shown.startStack);
-  [seen[Word.mmapBase], seen[Word.mmapBase + 1]] = halves(shown.mmapBase);
+  for (const field of ["startStack", "mmapBase", "robustList"] as const) {
+    const address = shown[field];
+    if (address !== undefined) [seen[Word[field]], seen[Word[field] + 1]] = halves(address);
+  }
   return seen;
 }
 
@@ -84,6 +121,8 @@ function reader(c: StressThread<ImagePlan>): () => void {
     traceReader("syscall", readSyscall),
     traceReader("personality", readPersonality),
     mmReader,
+    fileReader,
+    robustListReader(),
   ];
   return () => {
     const { path, refusal, look } = readers[random.below(readers.length)] as PathReader;
@@ -98,10 +137,10 @@ function reader(c: StressThread<ImagePlan>): () => void {
   };
 }
 
-const PATHS = ["stack", "syscall", "personality", "mm_access"];
+const PATHS = ["stack", "syscall", "personality", "mm_access", "pidfd_getfd", "get_robust_list"];
 
 export const identityWorld: World<ImagePlan> = {
-  paths: [Path.stack, Path.syscall, Path.personality, Path.mm_access],
+  paths: [Path.stack, Path.syscall, Path.personality, Path.mm_access, Path.pidfd_getfd, Path.get_robust_list],
   history: { tracks: IMAGES, words: IMAGE_WORDS, depth: 4096 },
   readers: 3,
   writers: 2,

@@ -2,20 +2,22 @@
  * Processes whose image changes all the time: the writer of the exec_update family's worlds.
  *
  * Their owner is uid 1000. An image is open to the owner, or closed: set-user-ID root by exec, or not dumpable. What an
- * image looks like follows from its number: personality and wait kind, environment, stack and mapping base, so that a
- * reader can tell which image it has seen. Whatever changes, the process also does a unit of I/O in the same step, so that
+ * image looks like follows from its number: personality and wait kind, environment, an open file, and addresses of its
+ * memory, so that a reader can tell which image it has seen. Whatever changes, the process also does a unit of I/O in the same step, so that
  * its counters tell one state from the next.
  */
 import { actBegin, actEnd } from "../../src/kernel/actor.ts";
 import type { ExecSpec } from "../../src/kernel/exec.ts";
 import { execBegin, execFinish, execTask } from "../../src/kernel/exec.ts";
+import { closeFd, fileNew, installFdAt } from "../../src/kernel/files.ts";
 import { TASK_INTERRUPTIBLE } from "../../src/kernel/flags.ts";
 import { exitGroup, reap } from "../../src/kernel/exit.ts";
 import { setIdentity } from "../../src/kernel/identity.ts";
 import { accountIo } from "../../src/kernel/io-accounting.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
-import { MM, TASK } from "../../src/kernel/layout.ts";
+import { FileKind, MM, TASK } from "../../src/kernel/layout.ts";
 import { findTask } from "../../src/kernel/pid.ts";
+import { setRobustList } from "../../src/kernel/robust-list.ts";
 import { setTaskState } from "../../src/kernel/task.ts";
 import { tsync } from "../../src/kernel/tsync.ts";
 import type { Who } from "../../src/check/oracles/access.ts";
@@ -41,8 +43,12 @@ export const Word = {
   /** Two halves each. */
   startStack: 3,
   mmapBase: 5,
+  robustList: 7,
 } as const;
-export const IMAGE_WORDS = 7;
+export const IMAGE_WORDS = 9;
+
+/** A descriptor that each image opens anew: the inode of its file is the number of the image. */
+export const IMAGE_FD = 3;
 
 export interface ImagePlan {
   /** Processes, one for each track from 0. */
@@ -105,13 +111,27 @@ function changeImage(k: Kernel, history: SharedHistory, track: number, task: num
   const exec = execBegin(k, task, specOf(k, next, change));
   m.store(task + TASK.personality, next);
   setTaskState(k, task, TASK_INTERRUPTIBLE, next);
+  setRobustList(k, task);
+  openFile(k, task, next);
   account(k, task);
-  const mm = m.load(task + TASK.mm);
   const access = change.program === ORDINARY && change.nonDumpable !== true ? OPEN : CLOSED;
-  const addresses = [...halves(m.load64(mm + MM.startStack)), ...halves(m.load64(mm + MM.mmapBase))];
-  history.publish(track, begun, [access, amount + 1, next, ...addresses]);
+  history.publish(track, begun, [access, amount + 1, next, ...addressesOf(k, task)]);
   execFinish(k, exec);
   history.end(track);
+}
+
+function addressesOf(k: Kernel, task: number): number[] {
+  const { m } = k;
+  const mm = m.load(task + TASK.mm);
+  const addresses = [m.load64(mm + MM.startStack), m.load64(mm + MM.mmapBase), m.load64(task + TASK.robustList)];
+  return addresses.flatMap((address) => halves(address));
+}
+
+function openFile(k: Kernel, task: number, image: number): void {
+  const files = k.m.load(task + TASK.files);
+  closeFd(k, files, IMAGE_FD);
+  const file = fileNew(k, { kind: FileKind.socket, flags: 2, ino: image });
+  if (installFdAt(k, files, IMAGE_FD, file) !== IMAGE_FD) throw new Error("the image's file could not be opened");
 }
 
 /** True for a process that has not exec'ed yet: it has no state. */
