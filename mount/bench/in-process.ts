@@ -48,22 +48,22 @@ export function roundOf(messages: readonly RoundMessage[], path: string): RoundR
 }
 
 /** @throws Interrupted, MountError, Error */
-export async function measureInProcess(
+export function measureInProcess(
   table: BenchTable,
   bench: Bench,
   plan: BenchPlan,
   step: () => void,
 ): Promise<Comparison> {
-  const subjects = table.addSubjects(bench);
-  const threads = new LoadThreads();
-  try {
-    const readers = Array.from({ length: plan.readers }, () => readerJob(bench, subjects));
-    await threads.start(table.fileSystem, [writerJob(bench, subjects, plan.seed), ...readers]);
-    return await measure(rigOf(table, bench, plan, threads), bench, plan, step);
-  } finally {
-    await threads.close();
-    table.removeSubjects(subjects);
-  }
+  return table.withSubjects(bench, async (subjects) => {
+    const threads = new LoadThreads();
+    try {
+      const readers = Array.from({ length: plan.readers }, () => readerJob(bench, subjects));
+      await threads.start(table.fileSystem, [writerJob(bench, subjects, plan.seed), ...readers]);
+      return await measure(rigOf(table, bench, plan, threads), bench, plan, step);
+    } finally {
+      await threads.close();
+    }
+  });
 }
 
 function rigOf(table: BenchTable, bench: Bench, plan: BenchPlan, threads: LoadThreads): Rig {

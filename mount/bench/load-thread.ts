@@ -15,7 +15,7 @@ import type { FileSystemData } from "../file-system.ts";
 import { SharedWords } from "../shared.ts";
 import { PAUSE_MS } from "./catalogue.ts";
 import { makeReader, ROOT_FACTS } from "./readers.ts";
-import type { Read, ReaderJob } from "./readers.ts";
+import type { Reader, ReaderJob } from "./readers.ts";
 import { bucketOf, BUCKETS, latencyHistogram } from "./summary.ts";
 import { makeWriter } from "./writers.ts";
 import type { Writer, WriterJob } from "./writers.ts";
@@ -58,13 +58,13 @@ function post(message: LoadMessage): void {
   parentPort?.postMessage(message);
 }
 
-function readRound(read: Read, round: number): LoadMessage {
+function readRound(reader: Reader, round: number): LoadMessage {
   let reads = 0;
   let errors = 0;
   const start = performance.now();
   k.busy();
   while (control.load(0) === round) {
-    if (read() < 0) errors++;
+    if (reader.read() < 0) errors++;
     reads++;
     k.quiescent();
     if (reads % BATCH === 0) k.slab.reclaim();
@@ -102,30 +102,39 @@ function rest(k: Kernel, pauseMs: number, round: number): void {
   k.busy();
 }
 
-function prepare(): (round: number) => LoadMessage {
+interface Load {
+  run(round: number): LoadMessage;
+  close(): void;
+}
+
+function prepare(): Load {
   const { job } = data;
   k.busy();
   try {
     if (job.role === "read") {
       if (job.lowPriority) setPriority(0, LOWEST_PRIORITY);
-      const read = makeReader(fs, job.reader);
-      return (round) => readRound(read, round);
+      const reader = makeReader(fs, job.reader);
+      return { run: (round) => readRound(reader, round), close: () => reader.close?.() };
     }
     const writer = makeWriter(k, job.writer);
     const pauseMs = PAUSE_MS[job.writer.kind];
-    return (round) => writeRound(writer, pauseMs, round);
+    return { run: (round) => writeRound(writer, pauseMs, round), close: () => undefined };
   } finally {
     k.idle();
   }
 }
 
-const run = prepare();
-parentPort?.on("message", (order: RoundOrder | null) => {
-  if (order !== null) {
-    post(run(order.round));
-    return;
-  }
+function leave(load: Load): void {
+  k.busy();
+  load.close();
+  k.idle();
   k.detach();
   parentPort?.close();
+}
+
+const load = prepare();
+parentPort?.on("message", (order: RoundOrder | null) => {
+  if (order === null) leave(load);
+  else post(load.run(order.round));
 });
 post({ kind: "ready" });

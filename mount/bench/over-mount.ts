@@ -77,7 +77,7 @@ export class BenchMount {
 }
 
 /** @throws Interrupted, MountError, Error */
-export async function measureOverMount(
+export function measureOverMount(
   table: BenchTable,
   mount: BenchMount,
   bench: Bench,
@@ -85,20 +85,20 @@ export async function measureOverMount(
   plan: BenchPlan,
   step: () => void,
 ): Promise<Comparison> {
-  const subjects = table.addSubjects(bench);
-  const threads = new LoadThreads();
-  const clients = new Clients();
-  try {
-    await clients.start(program, plan.readers);
-    if (bench.lowPriority === true) clients.setPriority(LOWEST_PRIORITY);
-    await threads.start(table.fileSystem, [writerJob(bench, subjects, plan.seed)]);
-    const rig = rigOf({ table, mount, bench, subjects, clients, threads, plan, program });
-    return await measure(rig, bench, plan, step);
-  } finally {
-    await clients.close();
-    await threads.close();
-    table.removeSubjects(subjects);
-  }
+  return table.withSubjects(bench, async (subjects) => {
+    const threads = new LoadThreads();
+    const clients = new Clients();
+    try {
+      await clients.start(program, plan.readers);
+      if (bench.lowPriority === true) clients.setPriority(LOWEST_PRIORITY);
+      await threads.start(table.fileSystem, [writerJob(bench, subjects, plan.seed)]);
+      const rig = rigOf({ table, mount, bench, subjects, clients, threads, plan, program });
+      return await measure(rig, bench, plan, step);
+    } finally {
+      await clients.close();
+      await threads.close();
+    }
+  });
 }
 
 interface Parts {

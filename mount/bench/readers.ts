@@ -1,4 +1,5 @@
 /** What reader threads do in-process: the functions that serve the files, without the file system's transport. */
+import { ESRCH } from "../../src/kernel/errno.ts";
 import { filePut } from "../../src/kernel/files.ts";
 import { kcmp, KcmpType } from "../../src/kernel/kcmp.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
@@ -20,8 +21,12 @@ import { Attr } from "../../src/proc/vfs.ts";
 import type { ReaderKind } from "./catalogue.ts";
 import type { Subjects } from "./table.ts";
 
-/** One read. @returns 0 or more, or a negated errno */
-export type Read = () => number;
+export interface Reader {
+  /** One read. @returns 0 or more, or a negated errno */
+  read(): number;
+  /** Gives back what the reader holds. */
+  close?(): void;
+}
 
 /** What a reader is told. */
 export interface ReaderJob extends Subjects {
@@ -59,7 +64,7 @@ const SAME_GENERATION = -1;
 const DIRECTORY = 0o40555;
 
 /** The reader of a job. @param fs the file system of the calling thread, whose kernel handle may sleep */
-export function makeReader(fs: ProcFs, job: ReaderJob): Read {
+export function makeReader(fs: ProcFs, job: ReaderJob): Reader {
   const k = fs.kernel();
   switch (job.kind) {
     case "io":
@@ -77,7 +82,7 @@ export function makeReader(fs: ProcFs, job: ReaderJob): Read {
     case "file":
       return fileReader(fs, job.path);
     case "kcmp":
-      return () => kcmp(k, job.pid, job.other, KcmpType.VM, 0, 0, ROOT_SUBJECT);
+      return { read: () => kcmp(k, job.pid, job.other, KcmpType.VM, 0, 0, ROOT_SUBJECT) };
     case "pidfd_getfd":
       return fileGetter(k, job.pid);
     case "get_robust_list":
@@ -85,50 +90,53 @@ export function makeReader(fs: ProcFs, job: ReaderJob): Read {
   }
 }
 
-function ioReader(k: Kernel, pid: number): Read {
+function ioReader(k: Kernel, pid: number): Reader {
   const snapshot = new IoSnapshot();
-  return () => doIoAccounting(k, findTask(k, pid), true, ROOT_SUBJECT, snapshot);
+  return { read: () => doIoAccounting(k, findTask(k, pid), true, ROOT_SUBJECT, snapshot) };
 }
 
-function traceReader(k: Kernel, pid: number, read: typeof readStack): Read {
+function traceReader(k: Kernel, pid: number, look: typeof readStack): Reader {
   const snapshot = new TraceSnapshot();
-  return () => read(k, findTask(k, pid), ROOT_SUBJECT, snapshot);
+  return { read: () => look(k, findTask(k, pid), ROOT_SUBJECT, snapshot) };
 }
 
-function mmReader(k: Kernel, pid: number): Read {
-  return () => {
+function mmReader(k: Kernel, pid: number): Reader {
+  const read = (): number => {
     const mm = mmAccess(k, findTask(k, pid), PTRACE_MODE_READ_FSCREDS, ROOT_SUBJECT);
     if (mm > 0) mmput(k, mm);
     return mm;
   };
+  return { read };
 }
 
-function fileGetter(k: Kernel, pid: number): Read {
-  return () => {
+function fileGetter(k: Kernel, pid: number): Reader {
+  const read = (): number => {
     const file = pidfdGetfd(k, pid, 0, 0, ROOT_SUBJECT);
     if (file > 0) filePut(k, file);
     return file;
   };
+  return { read };
 }
 
-function robustListReader(k: Kernel, pid: number): Read {
+function robustListReader(k: Kernel, pid: number): Reader {
   const list = new RobustList();
-  return () => getRobustList(k, pid, ROOT_SUBJECT, list);
+  return { read: () => getRobustList(k, pid, ROOT_SUBJECT, list) };
 }
 
-function walker(k: Kernel, pid: number): Read {
+function walker(k: Kernel, pid: number): Reader {
   const owner = { uid: 0, gid: 0 };
   const generation = k.m.load(findTask(k, pid) + TASK.pidGeneration);
-  return () => {
+  const read = (): number => {
     const task = walkToTask(k, pid, generation, SAME_GENERATION);
-    if (task === 0) return -1;
+    if (task === 0) return -ESRCH;
     taskDumpOwner(k, task, DIRECTORY, owner);
     return 0;
   };
+  return { read };
 }
 
 /** Reads an open file from its start to its end. */
-function fileReader(fs: ProcFs, path: readonly string[]): Read {
+function fileReader(fs: ProcFs, path: readonly string[]): Reader {
   const attr = new Attr();
   let [hi, lo]: readonly [number, number] = ROOT_NODE;
   for (const name of path) {
@@ -140,7 +148,7 @@ function fileReader(fs: ProcFs, path: readonly string[]): Read {
   const opened = fs.open(hi, lo, 0, ROOT, open);
   if (opened < 0) throw new Error(`${path.join("/")}: errno ${-opened}`);
   const buffer = new Uint8Array(CHUNK);
-  return () => {
+  const read = (): number => {
     let offset = 0;
     for (;;) {
       const count = fs.read(hi, lo, open.handle, offset, buffer, ROOT);
@@ -148,4 +156,5 @@ function fileReader(fs: ProcFs, path: readonly string[]): Read {
       offset += count;
     }
   };
+  return { read, close: () => fs.release(open.handle) };
 }

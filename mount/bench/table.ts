@@ -116,21 +116,18 @@ export class BenchTable {
     return EVENT_NAMES.map((_, event) => eventCount(this.kernel, path, event as EventId));
   }
 
-  /** Makes the processes of a comparison. */
-  addSubjects(bench: Bench): Subjects {
-    return this.working((k) => {
-      const subjects = { pid: newProcess(k, this.seed), other: newProcess(k, this.seed + 1) };
-      equip(k, subjects.pid, bench);
-      return subjects;
-    });
-  }
-
-  /** Ends them. */
-  removeSubjects(subjects: Subjects): void {
+  /**
+   * Makes the processes of a comparison, and ends them after it. A comparison that fails ends the whole run: what it left
+   * half done goes with the table.
+   */
+  async withSubjects<T>(bench: Bench, body: (subjects: Subjects) => Promise<T>): Promise<T> {
+    const subjects = this.working((k) => newSubjects(k, this.seed, bench));
+    const result = await body(subjects);
     this.working((k) => {
       endProcess(k, subjects.pid);
       endProcess(k, subjects.other);
     });
+    return result;
   }
 
   private working<T>(body: (k: Kernel) => T): T {
@@ -141,6 +138,12 @@ export class BenchTable {
     k.idle();
     return result;
   }
+}
+
+function newSubjects(k: Kernel, seed: number, bench: Bench): Subjects {
+  const subjects = { pid: newProcess(k, seed), other: newProcess(k, seed + 1) };
+  equip(k, subjects.pid, bench);
+  return subjects;
 }
 
 /** Acts as a thread. @throws Error if it is gone */
@@ -161,7 +164,7 @@ export function must(result: number, what: string): number {
 }
 
 /** A child of init that sleeps. @returns its pid */
-export function newProcess(k: Kernel, seed: number): number {
+function newProcess(k: Kernel, seed: number): number {
   const pid = acting(k, INIT, (task) => must(copyProcess(k, task, 0), "fork"));
   acting(k, pid, (task) => {
     execTask(k, task, subjectProgram(k, seed));

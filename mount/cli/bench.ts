@@ -1,6 +1,6 @@
 /** `synthproc bench`: the patched paths against the previous ones, in one run. */
 import { randomInt } from "node:crypto";
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { SingleBar } from "cli-progress";
 import { runBench } from "../bench/bench.ts";
@@ -40,7 +40,7 @@ export async function bench(names: readonly string[], flags: BenchFlags, streams
     streams.stdout.write(listText());
     return EXIT.ok;
   }
-  if (flags.html !== undefined) closeSync(openSync(flags.html, "a"));
+  if (flags.html !== undefined) checkWritable(flags.html);
   const result = await measured(names, flags, streams.stderr);
   if (typeof result === "number") return result;
   if (flags.html !== undefined) {
@@ -49,6 +49,13 @@ export async function bench(names: readonly string[], flags: BenchFlags, streams
   }
   streams.stdout.write(await reportText(result, flags.json, streams.stdout));
   return EXIT.ok;
+}
+
+/** Before minutes are spent on measuring; leaves no file behind that was not there. */
+function checkWritable(file: string): void {
+  const there = existsSync(file);
+  closeSync(openSync(file, "a"));
+  if (!there) rmSync(file);
 }
 
 function checkNames(names: readonly string[]): void {
