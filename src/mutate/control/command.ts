@@ -20,6 +20,7 @@ import {
 } from "../../kernel/errno.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { TASK } from "../../kernel/layout.ts";
+import { findTask } from "../../kernel/pid.ts";
 import type { ControlResult } from "../../proc/synthproc/control.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
@@ -87,6 +88,21 @@ export function actAs(k: Kernel, pid: number, act: (task: Ptr) => ControlResult)
   } finally {
     actEnd(k, task);
   }
+}
+
+/** As {@link actAs}, for two processes at once; they are taken in the order of their ids, lest two callers meet. */
+export function actAsBoth(
+  k: Kernel,
+  pid: number,
+  other: number,
+  act: (task: Ptr, otherTask: Ptr) => ControlResult,
+): ControlResult {
+  const [task, otherTask] = [findTask(k, pid), findTask(k, other)];
+  if (task === 0 || otherTask === 0) return outcome(-ESRCH);
+  const [tgid, otherTgid] = [k.m.load(task + TASK.tgid), k.m.load(otherTask + TASK.tgid)];
+  if (tgid === otherTgid) return { errno: EINVAL, text: "both are the same process" };
+  if (tgid < otherTgid) return actAs(k, pid, (one) => actAs(k, other, (two) => act(one, two)));
+  return actAs(k, other, (two) => actAs(k, pid, (one) => act(one, two)));
 }
 
 /** As {@link actAs}, for what needs an address space: kernel threads have none (EINVAL). */

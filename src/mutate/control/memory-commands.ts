@@ -1,7 +1,7 @@
 /** Commands on address spaces. */
-import { EFAULT, EINVAL } from "../../kernel/errno.ts";
+import { EAGAIN, EFAULT, EINVAL } from "../../kernel/errno.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { MM, VMA } from "../../kernel/layout.ts";
+import { MM, TASK, VMA } from "../../kernel/layout.ts";
 import { pathPut } from "../../kernel/path.ts";
 import {
   MAP_ANONYMOUS,
@@ -26,7 +26,7 @@ import type { ControlResult } from "../../proc/synthproc/control.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import type { Command } from "./command.ts";
-import { actOnMemory, addressed, numbered, outcome } from "./command.ts";
+import { actAsBoth, actOnMemory, addressed, numbered, outcome } from "./command.ts";
 import type { Words } from "./words.ts";
 import { UsageError } from "./words.ts";
 import type { World } from "./world.ts";
@@ -61,6 +61,14 @@ export const MEMORY_COMMANDS: readonly Command[] = [
     usage: "PID ADDR",
     doc: "splits the mapping around ADDR there, by mprotect of its upper part",
     run: split,
+  },
+  {
+    name: "reuse-vma",
+    usage: "PID ADDR OTHER-PID",
+    doc:
+      "unmaps the mapping at ADDR and at once maps as much, shared and anonymous, for OTHER-PID, which gets the freed VMA: " +
+      "readers of PID may still stand on it; prints the new address",
+    run: reuseVma,
   },
   { name: "brk", usage: "PID [-]BYTES", doc: "grows or shrinks the heap; prints its end", run: moveBrk },
   {
@@ -148,7 +156,39 @@ function split(k: Kernel, words: Words): ControlResult {
   });
 }
 
+function reuseVma(k: Kernel, words: Words): ControlResult {
+  const pid = words.pid();
+  const address = words.address();
+  const other = words.pid("OTHER-PID");
+  words.end();
+  return actAsBoth(k, pid, other, (task, otherTask) => {
+    const [mm, otherMm] = [k.m.load(task + TASK.mm), k.m.load(otherTask + TASK.mm)];
+    if (mm === 0 || otherMm === 0) return { errno: EINVAL, text: "one of them has no address space" };
+    if (mm === otherMm) return { errno: EINVAL, text: "they share one address space" };
+    return handOver(k, mm, address, otherMm);
+  });
+}
+
+/** Unmaps from one address space and maps in another: this thread's next VMA is the one that it has freed last. */
+function handOver(k: Kernel, mm: Ptr, address: number, otherMm: Ptr): ControlResult {
+  const found = rangeAround(k, mm, address);
+  if (typeof found === "number") return outcome(found);
+  const { start, end, prot, vma } = found;
+  const unmapped = munmap(k, mm, start, end - start);
+  if (unmapped < 0) return outcome(unmapped);
+  // There is no way back: the other one's mmap_lock, which nobody holds for long, is waited for.
+  const { maySleep } = k.t;
+  k.t.maySleep = true;
+  const mapped = mmap(k, otherMm, start, end - start, prot, MAP_SHARED | MAP_ANONYMOUS, 0, 0);
+  const used = mapped < 0 ? 0 : rangeAround(k, otherMm, mapped);
+  k.t.maySleep = maySleep;
+  if (mapped < 0) return outcome(mapped);
+  const same = typeof used !== "number" && used.vma === vma;
+  return same ? addressed(mapped) : { errno: EAGAIN, text: `${mapped.toString(16)} got another VMA; once more` };
+}
+
 interface Range {
+  vma: Ptr;
   start: number;
   end: number;
   prot: number;
@@ -161,7 +201,7 @@ function rangeAround(k: Kernel, mm: Ptr, address: number): Range | number {
   const vma = findVma(k, mm, address);
   const found = vma !== 0 && vmaStart(k.m, vma) <= address;
   const range = found
-    ? { start: vmaStart(k.m, vma), end: vmaEnd(k.m, vma), prot: k.m.load(vma + VMA.vmFlags) & VM_ACCESS_FLAGS }
+    ? { vma, start: vmaStart(k.m, vma), end: vmaEnd(k.m, vma), prot: k.m.load(vma + VMA.vmFlags) & VM_ACCESS_FLAGS }
     : -EFAULT;
   mmapReadUnlock(k, mm);
   return range;
