@@ -3,6 +3,7 @@ import type { KernelConfig } from "../../src/kernel/config.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import { bootKernel } from "../../src/kernel/boot.ts";
 import type { Subject } from "../../src/kernel/subject.ts";
+import { monotonicNs } from "../../mount/clock.ts";
 
 export const TEST_CONFIG: KernelConfig = {
   seed: 1,
@@ -72,7 +73,7 @@ const ARENA = 2 ** 30;
 
 /** A booted kernel with lock checks on; the calling thread is online. */
 export function testKernel(config: Partial<KernelConfig> = {}): Kernel {
-  const k = Kernel.create(ARENA, { ...TEST_CONFIG, ...config }, { debug: true });
+  const k = Kernel.create(ARENA, { ...TEST_CONFIG, ...config }, { debug: true, now: monotonicNs });
   k.busy();
   bootKernel(k);
   return k;
@@ -80,7 +81,7 @@ export function testKernel(config: Partial<KernelConfig> = {}): Kernel {
 
 /** Joins a test kernel from another thread; online. */
 export function joinKernel(buffer: SharedArrayBuffer): Kernel {
-  const k = Kernel.attach(buffer, TEST_CONFIG, { debug: true });
+  const k = Kernel.attach(buffer, TEST_CONFIG, { debug: true, now: monotonicNs });
   k.busy();
   return k;
 }
