@@ -10,7 +10,7 @@ import { VmaIter, findVma, vmaIterInit, vmaNext } from "../mm/vma-tree.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { EPERM, ESRCH } from "./errno.ts";
 import { execUpdateReadBegin, execUpdateReadDone, execUpdateReadNeedsRetry, isExecUpdateError } from "./exec-update.ts";
-import { CLONE_THREAD, CLONE_VM, PTRACE_MODE_READ_REALCREDS } from "./flags.ts";
+import { CLONE_THREAD, PTRACE_MODE_READ_REALCREDS } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
 import { Path } from "./knobs.ts";
 import { MM, PAGE_SIZE, SIGNAL, TASK, VMA } from "./layout.ts";
@@ -88,14 +88,14 @@ export function setRobustList(k: Kernel, task: Ptr): void {
 
 /**
  * The list of a new task. The kernel gives it none (futex_init_task); the C library registers one at once: a thread's own,
- * and in a forked process the same place as before. Who shares memory without being a thread, as after vfork, has none.
+ * and in a forked process the same place as before. Of vfork and other uses of clone it knows nothing.
  * @pre the caller acts as the parent; the new task has its address space and is not published
  */
 export function cloneRobustList(k: Kernel, parent: Ptr, task: Ptr, flags: number): void {
   const { m } = k;
   const mm = m.load(task + TASK.mm);
   let head = 0;
-  if (mm !== 0 && (flags & CLONE_VM) === 0) head = m.load64(parent + TASK.robustList);
+  if (mm !== 0 && flags === 0) head = m.load64(parent + TASK.robustList);
   else if (mm !== 0 && (flags & CLONE_THREAD) !== 0) head = threadHead(k, mm, task);
   m.plainStore64(task + TASK.robustList, head);
 }
