@@ -125,3 +125,24 @@ test("files that the documents name exist", () => {
     }
   }
 });
+
+describe("docs/protocols.md names what there is", () => {
+  const text = readFileSync(`${ROOT}docs/protocols.md`, "utf8");
+  const named = [...text.matchAll(/((?:`\w+`,? ?)+)\((src\/[\w./-]+)\)/g)];
+
+  test("in every protocol", () => expect(named.length).toBeGreaterThan(25));
+
+  test.each(named.map((match) => [match[2]!, match[1]!.match(/\w+/g)!] as const))("%s: %j", (file, names) => {
+    const source = readFileSync(`${ROOT}${file}`, "utf8");
+    for (const name of names) expect(source, name).toMatch(new RegExp(`\\b${name}\\b\\W`));
+  });
+
+  test("and tests that exist", () => {
+    const tests = [...text.matchAll(/test\/[\w./-]*\w/g)].map((match) => match[0]);
+    for (const path of tests)
+      expect(
+        [path, `${path}.test.ts`].some((name) => existsSync(ROOT + name)),
+        path,
+      ).toBe(true);
+  });
+});
