@@ -1,10 +1,12 @@
 /** Every behaviour does what it says: one process, some simulated seconds, and a look at what has changed. */
 import { describe, expect, test } from "vitest";
 import { cpuTimes, dumpableOf, openLimit, readIo, timersOf, uidOf, vmaCount, vmSize } from "./look.ts";
-import { HOST, SIGNAL, TASK } from "../../src/kernel/layout.ts";
+import { CRED, HOST, SIGNAL, TASK } from "../../src/kernel/layout.ts";
 import { openFdCount, nextFd } from "../../src/kernel/files.ts";
-import { TASK_STOPPED, TASK_UNINTERRUPTIBLE } from "../../src/kernel/flags.ts";
-import { commOf, oneProcess, taskOf, tidsOf } from "./world.ts";
+import { EXIT_ZOMBIE, TASK_STOPPED, TASK_UNINTERRUPTIBLE } from "../../src/kernel/flags.ts";
+import { heldExecs } from "../../src/kernel/exec-hold.ts";
+import { allVmas } from "../../src/mm/mm.ts";
+import { allPids, childrenOf, commOf, oneProcess, taskOf, tidsOf } from "./world.ts";
 import type { World } from "./world.ts";
 
 function only(w: World): number {
@@ -191,6 +193,70 @@ describe("behaviours", () => {
     expect(held / 1000).toBeLessThan(0.45);
   });
 
+  test("exec: some fail before they begin, and nothing has happened", () => {
+    const always = oneProcess("{ exec: { rate: 20/s, programs: /usr/bin/q, fail_before: 100% } }", "threads: 3");
+    const tids = tidsOf(always, only(always));
+    always.seconds(3);
+    expect([commOf(always, only(always)), tidsOf(always, only(always))]).toEqual(["p", tids]);
+    const half = oneProcess("{ exec: { rate: 20/s, programs: /usr/bin/q, fail_before: 50% } }", "threads: 3");
+    half.seconds(3);
+    expect(commOf(half, only(half))).toBe("q");
+  });
+
+  test.each([
+    ["at once", "0"],
+    ["held, in the end", "30ms"],
+  ])("exec: some fail halfway, %s: the process is killed and started again", (_, duration) => {
+    const w = oneProcess(
+      `{ exec: { rate: 2/s, setuid: 100%, fail_halfway: 100%, duration: ${duration} } }`,
+      "user: nobody",
+    );
+    const pids = new Set<number>();
+    const held = ticksWith(w, 1000, () => {
+      for (const pid of allPids(w)) {
+        const task = taskOf(w, pid);
+        if (commOf(w, pid) !== "p") continue;
+        pids.add(pid);
+        expect(w.k.m.load(w.k.m.load(task + TASK.cred) + CRED.euid)).toBe(65534);
+      }
+      return heldExecs(w.k) > 0;
+    });
+    expect(pids.size).toBeGreaterThan(8);
+    expect(held > 0).toBe(duration !== "0");
+  });
+
+  test("exec: some images are not dumpable", () => {
+    const w = oneProcess("{ exec: { rate: 20/s, non_dumpable: 50% } }");
+    const seen = new Set<number>();
+    ticksWith(w, 300, () => seen.add(dumpableOf(w, only(w))) !== undefined);
+    expect([...seen].sort()).toEqual([0, 1]);
+  });
+
+  test("fork: the exec of a child takes its time, or fails before or halfway", () => {
+    const rates = (manner: string): string =>
+      `{ fork: { rate: 40/s, lifetime: 400ms, zombie: 200ms, exec: /usr/bin/q, ${manner} } }`;
+    const slow = oneProcess(rates("exec_duration: 100ms..200ms"));
+    expect(ticksWith(slow, 300, () => heldExecs(slow.k) > 2)).toBeGreaterThan(200);
+    const comms = childrenOf(slow, only(slow)).map((pid) => commOf(slow, pid));
+    expect(new Set(comms)).toEqual(new Set(["p", "q"]));
+    const codes = (manner: string): Set<number> => {
+      const w = oneProcess(rates(manner));
+      const seen = new Set<number>();
+      ticksWith(w, 300, () => {
+        for (const pid of childrenOf(w, only(w))) {
+          const task = taskOf(w, pid);
+          if ((w.k.m.load(task + TASK.state) & EXIT_ZOMBIE) !== 0) seen.add(w.k.m.load(task + TASK.exitCode));
+        }
+        return true;
+      });
+      return seen;
+    };
+    expect(codes("exec_fail_before: 100%")).toEqual(new Set([126 << 8]));
+    expect(codes("exec_fail_halfway: 100%")).toEqual(new Set([11]));
+    expect(codes("exec_fail_halfway: 100%, exec_duration: 20ms")).toEqual(new Set([11]));
+    expect(codes("exec_fail_halfway: 40%, exec_fail_before: 30%")).toEqual(new Set([0, 11, 126 << 8]));
+  });
+
   test("setuid: in turn through the list", () => {
     const w = oneProcess("{ setuid: { rate: 20/s, uids: [root, nobody, daemon] } }");
     const seen = new Set<number>();
@@ -248,6 +314,34 @@ describe("behaviours", () => {
       creds.add(w.k.m.load(taskOf(w, tid) + TASK.cred));
     }
     expect(creds.size).toBe(1);
+  });
+
+  test("tsync: a slow one holds the exec lock as long as it says", () => {
+    const w = oneProcess("{ tsync: { rate: 1/s, duration: 400ms, jitter: 0 }, io: 50/s }", "threads: 3");
+    const held = ticksWith(
+      w,
+      1000,
+      () => w.k.m.load(w.k.m.load(taskOf(w, only(w)) + TASK.signal) + SIGNAL.execUpdateSeq) % 2 !== 0,
+    );
+    expect(held / 1000).toBeGreaterThan(0.35);
+    expect(held / 1000).toBeLessThan(0.45);
+  });
+
+  test("mmap: a VMA that one process gives back is the next one's", () => {
+    const w = oneProcess("{ mmap: { rate: 50/s, size: 64K, keep: 2 } }", "count: 4");
+    const owners = new Map<number, number>();
+    let handed = 0;
+    ticksWith(w, 200, () => {
+      for (const pid of w.pids("p")) {
+        const mm = w.k.m.load(taskOf(w, pid) + TASK.mm);
+        for (const vma of allVmas(w.k, mm)) {
+          if ((owners.get(vma) ?? mm) !== mm) handed++;
+          owners.set(vma, mm);
+        }
+      }
+      return true;
+    });
+    expect(handed).toBeGreaterThan(20);
   });
 
   test("dumpable and limit: to and fro", () => {

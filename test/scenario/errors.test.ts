@@ -124,6 +124,30 @@ const CASES: [what: string, text: string, code: string, message: RegExp][] = [
     "ESCENARIO_VALUE",
     /:1:30: unknown capability "fly"/,
   ],
+  [
+    "more failing execs than execs",
+    "processes:\n  - exe: /a\n    rates:\n      exec: { rate: 1, fail_before: 60%, fail_halfway: 50% }\n",
+    "ESCENARIO_VALUE",
+    /^box\.yaml:4:56: "fail_halfway" and "fail_before" are more than 100% together$/,
+  ],
+  [
+    "more failing execs of children than execs",
+    "processes: [{exe: /a, rates: {fork: {rate: 1, exec: /b, exec_fail_before: 110%}}}]\n",
+    "ESCENARIO_VALUE",
+    /^box\.yaml:1:75: "exec_fail_before": "110%"/,
+  ],
+  [
+    "a TSYNC that takes no time that there is",
+    "processes: [{exe: /a, rates: {tsync: {rate: 1, duration: soon}}}]\n",
+    "ESCENARIO_VALUE",
+    /^box\.yaml:1:58: "duration": "soon"/,
+  ],
+  [
+    "a key of another behaviour",
+    "processes: [{exe: /a, rates: {tsync: {rate: 1, fail_halfway: 1%}}}]\n",
+    "ESCENARIO_UNKNOWN_KEY",
+    /^box\.yaml:1:48: unknown key "fail_halfway"/,
+  ],
   ["a fault without meaning", `${SLEEP}faults: {eintr: 300%}\n`, "ESCENARIO_VALUE", /^box\.yaml:2:17: "eintr": "300%"/],
   [
     "a capture that is no single process",
