@@ -4,9 +4,9 @@
 export const Role = {
   /** No thread has the slot. */
   none: 0,
-  /** Builds the table, and serves where a transport has only one thread. */
+  /** Builds the table. */
   main: 1,
-  /** Serves requests. */
+  /** Serves requests; where a transport has only one thread, beside the main thread's own work. */
   worker: 2,
   /** Answers requests that had to wait. */
   slow: 3,

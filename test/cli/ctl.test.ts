@@ -1,6 +1,7 @@
 /** Making things happen: `synthproc ctl`, and plain writes to DIR/synthproc/ctl. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EXIT } from "../../mount/cli/exit-codes.ts";
+import type { StructuredStats } from "../../mount/cli/stats.ts";
 import { cannotMount, client } from "../mount/helpers.ts";
 import { ended, shell } from "../support/programs.ts";
 import { PROGRAM, synthproc } from "./helpers.ts";
@@ -144,14 +145,14 @@ echo "kill $pid KILL" >"$0/synthproc/ctl"
   });
 
   test("stats: text and JSON, counters grow with reads", async () => {
-    const fast = async (): Promise<number> => {
+    const fast = async (): Promise<number | string> => {
       const { status, stdout } = await synthproc(["stats", "--json", server.dir]);
       expect(status).toBe(EXIT.ok);
-      return (JSON.parse(stdout) as Record<string, number>)["io.speculated"] ?? 0;
+      return (JSON.parse(stdout) as StructuredStats).paths["io"]?.["speculated"] ?? 0;
     };
     const before = await fast();
     for (let i = 0; i < 5; i++) await read("1/io");
-    expect(await fast()).toBe(before + 5);
+    expect(await fast()).toBe(Number(before) + 5);
     expect((await synthproc(["stats", server.dir])).stdout).toMatch(/^tasks \d+$/m);
   });
 });

@@ -13,6 +13,8 @@ export interface Mounted {
   readonly transport: string;
   readonly processes: number;
   readonly pid: number;
+  /** Only with --metrics. */
+  readonly metrics?: string;
 }
 
 export class CliServer {

@@ -1,8 +1,11 @@
 /** /proc/synthproc/stats counts every path in both of its forms, and says what it counts. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { parseStats } from "../../mount/cli/stats.ts";
-import { EVENT_NAMES } from "../../src/kernel/counters.ts";
-import { PATH_NAMES } from "../../src/kernel/knobs.ts";
+import { parseStats, structureStats } from "../../mount/cli/stats.ts";
+import { Event, EVENT_NAMES, countEvent, countWait } from "../../src/kernel/counters.ts";
+import { Kernel } from "../../src/kernel/kernel.ts";
+import { Path, PATH_NAMES } from "../../src/kernel/knobs.ts";
+import { HOST } from "../../src/kernel/layout.ts";
+import { Role, roleWord } from "../../src/kernel/thread-role.ts";
 import { simulate } from "../support/simulation.ts";
 import type { TestSimulation } from "../support/simulation.ts";
 
@@ -69,7 +72,47 @@ describe.each(Object.keys(SECTIONS))("%s", (path) => {
 
 test("the legend says what each event is, and is no part of the numbers", () => {
   const text = simulation.client.cat("synthproc/stats");
-  for (const event of EVENT_NAMES) expect(text).toContain(`# <path>.${event}: `);
+  for (const name of [...EVENT_NAMES, "waited_ns", "longest_wait_ns"]) expect(text).toContain(`# <path>.${name}: `);
+  const threads = Object.keys(stats()).flatMap((name) => /^([a-z]+)\d*\.\w+\.\w+$/.exec(name)?.[1] ?? []);
+  for (const thread of threads) expect(text).toMatch(new RegExp(`^# <thread> ${thread}(<n>)?: `, "m"));
   expect(Object.keys(parseStats(text)).filter((name) => !/^[a-z][\w.-]*$/i.test(name))).toEqual([]);
   expect(text.split("\n").filter((line) => !/^(#.*|\S+ \d+|)$/.test(line))).toEqual([]);
+});
+
+test("each thread has lines of its own, which add up to those of the path", () => {
+  const { k } = simulation;
+  countWait(k, Path.io, 3_000_000_000);
+  const other = Kernel.attach(k.m.buffer, k.config, { role: roleWord(Role.worker, 12) });
+  countEvent(other, Path.io, Event.waited);
+  countWait(other, Path.io, 5_000_000_000);
+  const now = stats();
+  expect(now["worker12.io.waited"]).toBe(1);
+  expect(now["worker12.io.waited_ns"]).toBe(5_000_000_000);
+  expect(now["io.longest_wait_ns"]).toBe(5_000_000_000);
+  const { paths, threads } = structureStats(now);
+  const sums: Record<string, Record<string, number>> = {};
+  for (const byPath of Object.values(threads)) {
+    for (const [path, numbers] of Object.entries(byPath)) {
+      const sum = (sums[path] ??= {});
+      for (const [name, value] of Object.entries(numbers)) {
+        const so = sum[name] ?? 0;
+        sum[name] = name === "longest_wait_ns" ? Math.max(so, Number(value)) : so + Number(value);
+      }
+    }
+  }
+  expect(sums).toEqual(paths);
+  expect(Object.keys(sums).length).toBeGreaterThan(5);
+
+  other.detach();
+  const after = stats();
+  expect(Object.keys(after).filter((name) => name.startsWith("worker12"))).toEqual([]);
+  expect(after["ended.io.waited_ns"]).toBe(5_000_000_000);
+  expect(structureStats(after).paths).toEqual(paths);
+});
+
+test("requests that wait now are shown while they do", () => {
+  expect(stats()["waiting"]).toBeUndefined();
+  simulation.k.m.add(HOST.parkWord + 1, 3);
+  expect(stats()["waiting"]).toBe(3);
+  simulation.k.m.add(HOST.parkWord + 1, -3);
 });

@@ -24,7 +24,7 @@ export const THREAD_MEANINGS: Readonly<Record<string, string>> = {
   slow: "answers requests that had to wait; a wait's time is counted where it ends",
   "mutator<n>": "changes the table",
   reaped: "hears of what was reaped",
-  main: "built the table, and serves where the transport has only one thread",
+  main: "built the table",
   "thread<n>": "said nothing about itself",
   ended: "threads that have left",
 };
@@ -35,7 +35,7 @@ const LEGEND = [
   ...Object.entries({ ...EVENT_MEANINGS, ...WAIT_MEANINGS }).map(([name, meaning]) => `<path>.${name}: ${meaning}`),
   "<thread>.<path>.<...>: the same of one thread",
   ...Object.entries(THREAD_MEANINGS).map(([name, meaning]) => `<thread> ${name}: ${meaning}`),
-  "waiting: requests that wait for a lock now",
+  "waiting: requests that wait for a lock now (transport dev)",
   "tasks, processes: alive now, threads included and not; forks: since boot, those before the mount included",
   "arena.used_bytes, slab.<cache>: shared memory handed out, and objects in use by kind",
   "What is zero is left out.",
