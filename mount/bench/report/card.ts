@@ -1,14 +1,15 @@
 /** One comparison: what it shows, drawings, figures. */
-import type { Comparison, Form, Ratio, Summary } from "../result.ts";
+import type { Comparison, Form, FormResult, Latency, RoundSample, Summary, WriterResult } from "../result.ts";
 import { FORMS } from "../result.ts";
 import { dash, ratioCell, summaryCell, table } from "./cells.ts";
 import { latencyChart } from "./charts/latency.ts";
 import { readsChart } from "./charts/reads.ts";
-import { publishedText, whereTitle } from "./describe.ts";
+import { publishedText, whereTitle, writesPerSecond } from "./describe.ts";
 import { integer, rate, time } from "./format.ts";
 import type { Content, Markup } from "./markup.ts";
 import { html } from "./markup.ts";
-import { judge, sentences } from "./verdict.ts";
+import type { Metric } from "./verdict.ts";
+import { READS, WRITER_MEAN, WRITER_MEDIAN, WRITER_P99, judgeMetric, sentences } from "./verdict.ts";
 
 /** An article; `id` begins the ids in it. */
 export function comparisonCard(comparison: Comparison, id: string): Markup {
@@ -23,14 +24,12 @@ export function comparisonCard(comparison: Comparison, id: string): Markup {
         ${sentences(comparison).map((text) => html`<p>${text}</p>`)}
         ${published === "" ? [] : html`<p>${published}</p>`}
         <figure>
-          <figcaption>Reads a second: median of the rounds; each dot is a round, the first one on top</figcaption>
+          <figcaption>Reads a second: median; each dot is a round, the first one on top</figcaption>
           ${readsChart(comparison, `${id}-reads`)}
         </figure>
       </div>
       <figure>
-        <figcaption>
-          One ${comparison.writerOperation} by the writer: ● median, ◆ p99, │ longest; how many took how long
-        </figcaption>
+        <figcaption>The writer, all operations: ● median, ◆ p99, │ longest; below, how many took how long</figcaption>
         ${latencyChart(comparison, `${id}-writer`)}
       </figure>
     </div>
@@ -39,41 +38,55 @@ export function comparisonCard(comparison: Comparison, id: string): Markup {
 }
 
 function comparisonTable(comparison: Comparison): Markup {
-  const { forms, writerAlone, ratio } = comparison;
-  const judged = (of: Ratio, pick: (form: Form) => Summary, more: boolean) =>
-    ratioCell(of, judge(of, pick("lockfree"), pick("locked"), more));
-  const writerRow = (name: string, key: "median" | "mean" | "p99" | "max", of: Ratio | null) => [
-    name,
-    ...FORMS.map((form) => summaryCell(forms[form].writer[key], time)),
-    of === null ? dash : judged(of, (form) => forms[form].writer[key], false),
-    summaryCell(writerAlone[key], time),
-  ];
-  const rows: Content[][] = [
-    [
-      "reads a second",
-      ...FORMS.map((form) => summaryCell(forms[form].readsPerSecond, rate)),
-      judged(ratio.readsPerSecond, (form) => forms[form].readsPerSecond, true),
-      dash,
-    ],
-    writerRow("writer, median", "median", ratio.writerMedian),
-    writerRow("writer, mean", "mean", ratio.writerMean),
-    writerRow("writer, p99", "p99", ratio.writerP99),
-    writerRow("writer, longest", "max", null),
-    countRow("operations of the writer", forms, ({ writer }) => writer.all?.count ?? 0, writerAlone.all?.count ?? 0),
-    countRow("reads", forms, ({ rounds }) => rounds.reduce((sum, { reads }) => sum + reads, 0), null),
-    countRow(
-      "reads that failed in a race",
-      forms,
-      ({ rounds }) => rounds.reduce((sum, round) => sum + round.readErrors, 0),
-      null,
-    ),
-    ...eventRows(forms),
+  const { writerAlone } = comparison;
+  const rows = [
+    metricRow("reads a second", comparison, READS, rate, null),
+    metricRow("writer, median", comparison, WRITER_MEDIAN, time, writerAlone.median),
+    metricRow("writer, mean", comparison, WRITER_MEAN, time, writerAlone.mean),
+    metricRow("writer, p99", comparison, WRITER_P99, time, writerAlone.p99),
+    ...operationRows(comparison),
+    ...readRows(comparison.forms),
+    ...eventRows(comparison.forms),
   ];
   const caption = "Medians over the rounds, with the least and the largest round";
   return table(caption, ["", ...FORMS, "lockfree / locked", "no readers"], rows);
 }
 
+type Format = (value: number | null) => string;
+
+function metricRow(name: string, of: Comparison, metric: Metric, format: Format, alone: Summary | null): Content[] {
+  const cells = FORMS.map((form) => summaryCell(metric.summary(of, form), format));
+  const ratio = ratioCell(metric.ratio(of), judgeMetric(of, metric));
+  return [name, ...cells, ratio, alone === null ? dash : summaryCell(alone, format)];
+}
+
+function operationRows(comparison: Comparison): Content[][] {
+  const { forms, writerAlone } = comparison;
+  const perSecond = FORMS.map((form) => html`<td>${rate(writesPerSecond(comparison, form))}</td>`);
+  return [
+    latencyRow("all operations together, median", forms, writerAlone, ({ medianNs }) => medianNs),
+    latencyRow("all operations together, p99", forms, writerAlone, ({ p99Ns }) => p99Ns),
+    latencyRow("all operations together, longest", forms, writerAlone, ({ maxNs }) => maxNs),
+    countRow("operations of the writer", forms, ({ writer }) => writer.all?.count ?? 0, writerAlone.all?.count ?? 0),
+    ["operations of the writer a second", ...perSecond, dash, dash],
+  ];
+}
+
+function readRows(forms: Forms): Content[][] {
+  const sum = (form: FormResult, pick: (round: RoundSample) => number) =>
+    form.rounds.reduce((total, round) => total + pick(round), 0);
+  return [
+    countRow("reads", forms, (form) => sum(form, ({ reads }) => reads), null),
+    countRow("reads that failed in a race", forms, (form) => sum(form, ({ readErrors }) => readErrors), null),
+  ];
+}
+
 type Forms = Comparison["forms"];
+
+function latencyRow(name: string, forms: Forms, alone: WriterResult, pick: (all: Latency) => number): Content[] {
+  const cell = ({ all }: WriterResult) => html`<td>${time(all === null ? null : pick(all))}</td>`;
+  return [name, ...FORMS.map((form) => cell(forms[form].writer)), dash, cell(alone)];
+}
 
 function countRow(name: string, forms: Forms, count: (form: Forms[Form]) => number, alone: number | null): Content[] {
   const cells = FORMS.map((form) => html`<td>${integer(count(forms[form]))}</td>`);

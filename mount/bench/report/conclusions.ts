@@ -1,9 +1,25 @@
 /** What a whole run shows: which comparisons differ by more than their spread, and which do not. */
 import type { BenchResult, Storm, Where } from "../result.ts";
 import { WHERES, whereTitle } from "./describe.ts";
-import { factor, list } from "./format.ts";
+import { factor } from "./format.ts";
 import type { Verdict } from "./verdict.ts";
 import { METRICS, NO_DIFFERENCE, judgeMetric, judgeStorm } from "./verdict.ts";
+
+/** About one figure in one place. */
+export interface Conclusion {
+  /** `In process: reads a second` */
+  title: string;
+  /** Never empty, and none of them without names. */
+  groups: Group[];
+}
+
+export interface Group {
+  verdict: Verdict;
+  /** `more with lockfree` */
+  label: string;
+  /** Names; with their ratio if a difference is stated. */
+  names: string[];
+}
 
 interface Judged {
   name: string;
@@ -11,12 +27,11 @@ interface Judged {
   verdict: Verdict;
 }
 
-/** One sentence for each figure and place, nothing about what was not measured anywhere. */
-export function conclusions(result: BenchResult): string[] {
+export function conclusions(result: BenchResult): Conclusion[] {
   return [...WHERES.flatMap((where) => ofComparisons(result, where)), ...ofStorms(result.storms)];
 }
 
-function ofComparisons({ comparisons }: BenchResult, where: Where): string[] {
+function ofComparisons({ comparisons }: BenchResult, where: Where): Conclusion[] {
   const shown = comparisons.filter((comparison) => comparison.where === where);
   if (shown.length === 0) return [];
   return METRICS.map((metric) => {
@@ -25,35 +40,33 @@ function ofComparisons({ comparisons }: BenchResult, where: Where): string[] {
       value: metric.ratio(comparison).value,
       verdict: judgeMetric(comparison, metric),
     }));
-    return `${whereTitle(where)}, ${metric.label}: ${grouped(judged, metric.moreIsBetter)}.`;
+    return { title: `${whereTitle(where)}: ${metric.label}`, groups: grouped(judged, metric.moreIsBetter) };
   });
 }
 
-function ofStorms(storms: readonly Storm[]): string[] {
+function ofStorms(storms: readonly Storm[]): Conclusion[] {
   if (storms.length === 0) return [];
   const judged = storms.map((storm) => ({
     name: `${storm.parallel} at once`,
     value: storm.ratio.runsPerSecond.value,
     verdict: judgeStorm(storm),
   }));
-  return [`ps -fe, runs a second: ${grouped(judged, true)}.`];
+  return [{ title: "ps -fe: runs a second", groups: grouped(judged, true) }];
 }
 
-/** `more with lockfree: io (1.42); no difference that this machine can show: stack and maps` */
-function grouped(judged: readonly Judged[], moreIsBetter: boolean): string {
-  const words: Record<Verdict, string> = {
+function grouped(judged: readonly Judged[], moreIsBetter: boolean): Group[] {
+  const labels: Record<Verdict, string> = {
     better: moreIsBetter ? "more with lockfree" : "shorter with lockfree",
     worse: moreIsBetter ? "fewer with lockfree" : "longer with lockfree",
     none: NO_DIFFERENCE,
-    unknown: "too few rounds to tell",
+    unknown: "too few rounds or operations to tell",
     unmeasured: "not measured",
   };
-  const parts: string[] = [];
-  for (const verdict of Object.keys(words) as Verdict[]) {
+  const groups = (Object.keys(labels) as Verdict[]).map((verdict) => {
     const members = judged.filter((one) => one.verdict === verdict);
     const stated = verdict === "better" || verdict === "worse";
     const names = members.map(({ name, value }) => (stated ? `${name} (${factor(value)})` : name));
-    if (names.length > 0) parts.push(`${words[verdict]}: ${list(names)}`);
-  }
-  return parts.join("; ");
+    return { verdict, label: labels[verdict], names };
+  });
+  return groups.filter(({ names }) => names.length > 0);
 }

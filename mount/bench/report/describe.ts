@@ -1,6 +1,9 @@
 /** The circumstances of a run in words: machine, options, how to repeat it, and what to beware of. */
-import type { BenchResult, Comparison, Where } from "../result.ts";
-import { bytes, date, factor, interval, list, plural, time } from "./format.ts";
+import { median } from "simple-statistics";
+import { BENCH_NAMES, PS } from "../catalogue.ts";
+import type { BenchResult, Comparison, Form, Where } from "../result.ts";
+import { READS, judgeMetric } from "./verdict.ts";
+import { bytes, date, factor, integer, interval, list, plural, time } from "./format.ts";
 
 /** More than this share of the CPUs busy before the run began is worth a warning. */
 const BUSY = 0.5;
@@ -42,11 +45,17 @@ export function optionsLine({ seed, options, tookSeconds }: BenchResult): string
 
 /** The command that runs the same again. */
 export function repeatCommand({ seed, options }: BenchResult): string {
-  const words = ["synthproc bench", ...options.names];
+  const words = ["synthproc bench", ...(isAll(options) ? [] : options.names)];
   words.push(`--seed ${seed} --rounds ${options.rounds} --seconds ${options.secondsPerRound}`);
   words.push(`--where ${options.where} --readers ${options.readers}`);
   if (options.ps.length > 0) words.push(`--ps ${options.ps.join(",")}`);
   return words.join(" ");
+}
+
+/** True for the names that are taken if none is given. */
+function isAll({ names, where }: BenchResult["options"]): boolean {
+  const all = where === "in-process" ? BENCH_NAMES.filter((name) => name !== PS) : BENCH_NAMES;
+  return names.length === all.length && all.every((name) => names.includes(name));
 }
 
 export function whenLine({ startedAt, version }: BenchResult): string {
@@ -55,7 +64,7 @@ export function whenLine({ startedAt, version }: BenchResult): string {
 
 /** What may mislead a reader of these figures; computed, one sentence each. */
 export function warnings(result: BenchResult): string[] {
-  return [...busyWarning(result), ...crowdedWarning(result), ...fewRoundsWarning(result)];
+  return [...busyWarning(result), ...crowdedWarning(result), ...fewRoundsWarning(result), ...wrongForms(result)];
 }
 
 function busyWarning({ machine }: BenchResult): string[] {
@@ -84,6 +93,45 @@ function fewRoundsWarning({ options }: BenchResult): string[] {
   return [`With ${plural(options.rounds, "round")} for each form there is no telling a difference from chance.`];
 }
 
+/** Counters that only one of the forms moves. */
+const FAST_EVENTS = ["speculated", "rcuWalk"];
+
+/** Counters must agree that a form was what it is called. */
+function wrongForms({ comparisons }: BenchResult): string[] {
+  const fast = ({ forms }: Comparison, form: Form) =>
+    FAST_EVENTS.reduce((sum, name) => sum + (forms[form].events[name] ?? 0), 0);
+  return comparisons.flatMap((comparison) => {
+    const [lockfree, locked] = [fast(comparison, "lockfree"), fast(comparison, "locked")];
+    if (lockfree > 0 && locked === 0) return [];
+    const counted = `lock-free reads: ${integer(lockfree)} in lockfree, ${integer(locked)} in locked`;
+    return [`${comparison.name}, ${whereTitle(comparison.where).toLowerCase()}: the forms were mixed up (${counted}).`];
+  });
+}
+
+/** Operations of the writer a second, median over the rounds. */
+export function writesPerSecond({ forms }: Comparison, form: Form): number | null {
+  const { rounds } = forms[form];
+  return rounds.length === 0 ? null : median(rounds.map((round) => round.writesPerSecond));
+}
+
+/** So many times more operations of the writer explain fewer reads, where both share the CPUs. */
+const BUSIER = 1.2;
+
+/** One sentence on comparisons with fewer reads, whose writers got more done in the same time. */
+export function busierWriters({ machine, comparisons }: BenchResult, where: Where): string[] {
+  const busier = comparisons.flatMap((comparison) => {
+    const [patched, previous] = [writesPerSecond(comparison, "lockfree"), writesPerSecond(comparison, "locked")];
+    const crowded = threads(comparison) > machine.cpus;
+    if (comparison.where !== where || !crowded || patched === null || !previous) return [];
+    const times = patched / previous;
+    if (judgeMetric(comparison, READS) !== "worse" || times < BUSIER) return [];
+    return [`${comparison.name} (${factor(times)} times)`];
+  });
+  if (busier.length === 0) return [];
+  const text = `${whereTitle(where)}, fewer reads with lockfree, but more operations of the writer: ${list(busier)}`;
+  return [`${text}. A writer that doesn't wait takes CPU time from the readers, since they share the CPUs.`];
+}
+
 /** What was measured, each name once, in the order of the run. */
 export function names({ comparisons, storms }: BenchResult): string[] {
   const all = [...new Set(comparisons.map(({ name }) => name))];
@@ -96,12 +144,12 @@ export function anchor(name: string): string {
 }
 
 /** The published figure beside ours, or nothing if there is none. */
-export function publishedText({ name, published }: Comparison): string {
+export function publishedText({ name, where, published }: Comparison): string {
   if (published === null) return "";
   const { source, metric, lockfreeNs, lockedNs, ratio, ours } = published;
   const theirs = `published ${time(lockedNs)} → ${time(lockfreeNs)}, a ratio of ${factor(ratio)} (${source})`;
   const ends = interval(ours.low, ours.high);
-  return `${name}, ${metric}: ${theirs}; here ${factor(ours.value)}${ends === "" ? "" : ` (${ends})`}.`;
+  return `${name}, ${whereTitle(where).toLowerCase()}, ${metric}: ${theirs}; here ${factor(ours.value)}${ends === "" ? "" : ` (${ends})`}.`;
 }
 
 /** A note that several comparisons share is given once. */
@@ -118,4 +166,14 @@ export function notes(comparisons: readonly Comparison[]): string[] {
 /** `Not measured: maps, over the mount: the compiler cc is missing.` */
 export function skippedLines({ skipped }: BenchResult): string[] {
   return skipped.map(({ name, where, why }) => `Not measured: ${name}, ${whereTitle(where).toLowerCase()}: ${why}`);
+}
+
+/** `Writers: exec (io, mm_access); TSYNC (stack)`, or nothing if nothing was measured. */
+export function writers(comparisons: readonly Comparison[]): string[] {
+  const names = new Map<string, Set<string>>();
+  for (const { name, writerOperation } of comparisons) {
+    names.set(writerOperation, (names.get(writerOperation) ?? new Set()).add(name));
+  }
+  const texts = [...names].map(([operation, of]) => `${operation} [${[...of].join(", ")}]`);
+  return texts.length === 0 ? [] : [`One operation of the writer: ${texts.join("; ")}.`];
 }

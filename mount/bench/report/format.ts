@@ -39,10 +39,12 @@ export function roundRate(perSecond: number): string {
   return scaled(perSecond, COUNTS, String);
 }
 
-/** `1.42`; of 10 and more with fewer decimals, below 0.1 with more. */
+/** `1.42`, `12.3`, `0.076`: two decimals, fewer above 10, and two digits that count below 0.1. */
 export function factor(value: number | null): string {
   if (value === null) return MISSING;
-  return value >= 0.1 && value < 10 ? value.toFixed(2) : significant(value);
+  if (value >= 9.995) return significant(value);
+  if (value >= 0.0995 || value === 0) return value.toFixed(2);
+  return value < 0.0001 ? "<0.0001" : value.toFixed(value < 0.00995 ? 4 : 3);
 }
 
 /** `0.95–1.08`, or nothing if one end is unknown. */

@@ -5,6 +5,7 @@ import { comparisonCard } from "./card.ts";
 import { ratioCell, summaryCell, table } from "./cells.ts";
 import { ratioChart } from "./charts/ratios.ts";
 import { STORM_FIGURES, stormChart } from "./charts/storm.ts";
+import type { Conclusion, Group } from "./conclusions.ts";
 import { conclusions } from "./conclusions.ts";
 import * as describe from "./describe.ts";
 import { WHERES, whereText, whereTitle } from "./describe.ts";
@@ -64,7 +65,10 @@ function heading(result: BenchResult): Markup {
 }
 
 function overview(result: BenchResult): Markup {
-  const texts = [...conclusions(result), ...describe.skippedLines(result)];
+  const remarks = [
+    ...WHERES.flatMap((where) => describe.busierWriters(result, where)),
+    ...describe.skippedLines(result),
+  ];
   return html`<section aria-labelledby="overview">
     <h2 id="overview">What this run shows</h2>
     <nav class="small" aria-label="Paths">
@@ -76,10 +80,16 @@ function overview(result: BenchResult): Markup {
       <b class="better">● lockfree</b> or <b class="worse">◆ locked</b>. Hollow ○: no difference that this machine can
       show.
     </p>
-    <ul>
-      ${texts.map((text) => html`<li>${text}</li>`)}
-    </ul>
+    <dl class="found">${conclusions(result).map(conclusion)}</dl>
+    ${remarks.map((text) => html`<p class="small">${text}</p>`)}
   </section>`;
+}
+
+function conclusion({ title, groups }: Conclusion): Markup {
+  const line = ({ verdict, label, names }: Group) =>
+    html`<div><span class="${verdict}">${label}:</span> ${names.join(", ")}</div>`;
+  return html`<dt>${title}</dt>
+    <dd>${groups.map(line)}</dd>`;
 }
 
 function ratios({ comparisons }: BenchResult, where: Where): Content {

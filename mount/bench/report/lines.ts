@@ -21,13 +21,17 @@ export function colouredPaint(): Paint {
   return { bold, dim, verdict: (verdict, text) => verdicts[verdict]?.(text) ?? text };
 }
 
-/** Breaks at blanks; lines after the first begin with `indent`. A word that is longer than a line stays whole. */
+/**
+ * Breaks at blanks; blanks at the beginning stay, and lines after the first begin with `indent`. A word that is longer
+ * than a line stays whole.
+ */
 export function wrap(text: string, columns: number, indent: string): string {
   const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (line !== "" && visibleLength(longer) > columns) {
+  const words = text.trimStart().split(" ");
+  let line = text.slice(0, text.length - text.trimStart().length) + words[0]!;
+  for (const word of words.slice(1)) {
+    const longer = `${line} ${word}`;
+    if (visibleLength(longer) > columns) {
       lines.push(line);
       line = indent + word;
     } else {

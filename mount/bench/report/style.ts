@@ -32,6 +32,10 @@ a:hover { text-decoration-color: currentColor; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margin: 20px 0; font-size: 0.9375rem; }
 .facts dt { color: var(--muted); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
+.found { display: grid; grid-template-columns: max-content 1fr; gap: 8px 24px; margin: 20px 0; font-size: 0.9375rem; }
+.found dt { font-weight: 600; }
+.found dd { margin: 0; }
+.found .none, .found .unknown, .found .unmeasured { color: var(--muted); }
 code { font-family: ui-monospace, "SF Mono", "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 0.875em;
   background: var(--code); border-radius: 4px; padding: 1px 5px; }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 8px 32px; align-items: start;
@@ -41,6 +45,7 @@ figure { margin: 0; }
 .charts p + figure { margin-top: 16px; }
 nav a { display: inline-block; margin: 2px 12px 2px 0; }
 figcaption { font-size: 0.8125rem; color: var(--muted); margin-bottom: 6px; }
+svg text { font-size: 13px; font-family: inherit; dominant-baseline: central; }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
 .narrow { display: none; }
 .scroll { overflow-x: auto; }
@@ -61,8 +66,8 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; font-weight:
   main { padding: 24px 14px 48px; }
   .card { padding: 14px; }
   .charts { grid-template-columns: minmax(0, 1fr); }
-  .facts { grid-template-columns: 1fr; gap: 0; }
-  .facts dd { margin-bottom: 6px; }
+  .facts, .found { grid-template-columns: 1fr; gap: 0; }
+  .facts dd, .found dd { margin-bottom: 6px; }
   .wide { display: none; }
   .narrow { display: block; }
 }

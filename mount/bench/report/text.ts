@@ -9,7 +9,7 @@ import { MISSING, interval, percent, range, rate, time } from "./format.ts";
 import type { Paint } from "./lines.ts";
 import { colouredPaint, plainPaint, wrap } from "./lines.ts";
 import type { Metric } from "./verdict.ts";
-import { METRICS, judgeMetric, judgeStorm, ratioText } from "./verdict.ts";
+import { METRICS, NO_DIFFERENCE, judgeMetric, judgeStorm, ratioText } from "./verdict.ts";
 
 export interface TextOptions {
   /** Width of the terminal; 80 if unknown. The least width that is used is 80. */
@@ -26,11 +26,11 @@ interface Page {
 }
 
 const NARROW = 80;
-const WIDE = 116;
+const WIDE = 117;
 
 /** Between two columns. */
 const GAP = "  ";
-const NAME_WIDTH = 20;
+const COLUMNS = { narrow: [18, 10, 11, 11, 11, 8], wide: [18, 10, 22, 24, 24, 9] };
 
 const BORDERLESS = {
   ...Object.fromEntries(
@@ -49,8 +49,9 @@ export function renderText(result: BenchResult, { columns = NARROW, colour }: Te
     heading(result, page),
     ...WHERES.map((where) => comparisonsText(result, where, page)),
     stormsText(result.storms, page),
+    remarks(result, page),
     conclusionsText(result, page),
-    footing(result, page),
+    wrap(`Again: ${describe.repeatCommand(result)}`, width, "  "),
   ];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`.replace(/[ \t]+$/gm, "");
 }
@@ -68,20 +69,32 @@ function heading(result: BenchResult, { columns, paint }: Page): string {
 function comparisonsText({ comparisons }: BenchResult, where: Where, page: Page): string {
   const shown = comparisons.filter((comparison) => comparison.where === where);
   if (shown.length === 0) return "";
-  const colWidths = page.wide ? [NAME_WIDTH, 10, 22, 22, 22, 9] : [NAME_WIDTH, 10, 9, 13, 9, 8];
+  const colWidths = page.wide ? COLUMNS.wide : COLUMNS.narrow;
   const table = borderless({ head: HEAD, colWidths, colAligns: numbersRight(HEAD.length) });
   for (const comparison of shown) {
     table.push(...comparisonRows(comparison, page));
   }
   const title = `${page.paint.bold(whereTitle(where))}: ${whereText(where)}`;
-  return `${wrap(title, page.columns, "")}\n\n${table.toString().trimEnd()}`;
+  return `${wrap(title, page.columns, "  ")}\n\n${writerHead(colWidths)}\n${table.toString().trimEnd()}`;
 }
 
-const HEAD = ["", "", "reads/s", "writer median", "p99", "max"];
+const HEAD = ["", "", "reads/s", "median", "p99", "max"];
+
+/** A line above the heads of the columns that are about the writer. */
+function writerHead(widths: readonly number[]): string {
+  const text = " one operation of the writer ";
+  const left = sum(widths.slice(0, 3)) + 3 * GAP.length;
+  const right = sum(widths.slice(3)) + 2 * GAP.length;
+  return " ".repeat(left) + text.padStart((right + text.length) >> 1, "─").padEnd(right, "─");
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
 
 function comparisonRows(comparison: Comparison, page: Page): string[][] {
   const { paint, wide } = page;
-  const names = [paint.bold(comparison.name), paint.dim(`  by ${comparison.writerOperation}`)];
+  const names = [paint.bold(comparison.name), ""];
   const rows = FORMS.map((form, index) => [names[index]!, form, ...formCells(comparison, form, page)]);
   rows.push(["", "ratio", ...METRICS.map((metric) => ratioCell(comparison, metric, page)), ""]);
   if (!wide)
@@ -153,29 +166,31 @@ function stormRow(storm: Storm, page: Page): string[] {
 }
 
 function conclusionsText(result: BenchResult, { columns, paint }: Page): string {
-  const lines = conclusions(result).map((line) => wrap(line, columns, "  "));
-  return lines.length === 0 ? "" : [paint.bold("What this shows"), ...lines].join("\n");
+  const blocks = conclusions(result).map(({ title, groups }) => {
+    const lines = groups.map(({ verdict, label, names }) => `  ${paint.verdict(verdict, label)}: ${names.join(", ")}`);
+    return [title, ...lines.map((line) => wrap(line, columns, "    "))].join("\n");
+  });
+  return blocks.length === 0 ? "" : [paint.bold("What this shows"), ...blocks].join("\n");
 }
 
 const LEGEND = [
-  "Figures are medians over the rounds. A ratio is lockfree / locked, with its interval: more reads and shorter times " +
+  "Figures are medians over the rounds. A ratio is lockfree / locked, with its 95 % interval: more reads and shorter times " +
     "are better.",
-  "≈ marks a ratio within the spread: its interval contains 1, or the middle halves of the rounds overlap.",
+  `≈ ${NO_DIFFERENCE}: the interval contains 1, or the middle halves of the rounds overlap.`,
 ];
 
-/** Published figures, notes, what was skipped, warnings; how to read it, and how to repeat it. */
-function footing(result: BenchResult, { columns, paint }: Page): string {
-  const remarks = [
+/** How to read it, what the writers did, published figures, notes, what was skipped, warnings. */
+function remarks(result: BenchResult, { columns, paint }: Page): string {
+  const about = [
+    ...describe.writers(result.comparisons),
     ...result.comparisons.map(describe.publishedText).filter((text) => text !== ""),
     ...describe.notes(result.comparisons),
-    ...result.skipped.map(
-      ({ name, where, why }) => `Not measured: ${name}, ${whereTitle(where).toLowerCase()}: ${why}`,
-    ),
-    ...describe.warnings(result),
+    ...describe.skippedLines(result),
+    ...WHERES.flatMap((where) => describe.busierWriters(result, where)),
+    ...describe.warnings(result).map((text) => paint.bold(text)),
   ];
-  const paragraphs = [remarks, LEGEND.map(paint.dim), [`Again: ${describe.repeatCommand(result)}`]];
-  const filled = paragraphs.filter((lines) => lines.length > 0);
-  return filled.map((lines) => lines.map((line) => wrap(line, columns, "  ")).join("\n")).join("\n\n");
+  const legend = LEGEND.map((text) => paint.dim(text));
+  return [...legend, ...about].map((line) => wrap(line, columns, "  ")).join("\n");
 }
 
 function borderless(options: Table.TableConstructorOptions): Table.Table {

@@ -1,5 +1,6 @@
 /** What the figures say: a difference is stated only where it is larger than the spread of the rounds. */
 import type { Comparison, Form, Ratio, Storm, Summary } from "../result.ts";
+import { FORMS } from "../result.ts";
 import { factor, interval, list } from "./format.ts";
 
 export type Verdict =
@@ -8,7 +9,7 @@ export type Verdict =
   | "worse"
   /** Within the spread. */
   | "none"
-  /** Too few rounds to know a spread. */
+  /** Too few rounds to know a spread, or too few operations for a p99. */
   | "unknown"
   /** One side has no figure. */
   | "unmeasured";
@@ -17,7 +18,7 @@ export const NO_DIFFERENCE = "no difference that this machine can show";
 
 /** One figure of a comparison: how to find it, and how to speak of it. */
 export interface Metric {
-  readonly key: "reads" | "median" | "p99";
+  readonly key: "reads" | "median" | "mean" | "p99";
   /** `reads a second` */
   readonly label: string;
   readonly moreIsBetter: boolean;
@@ -41,6 +42,14 @@ export const WRITER_MEDIAN: Metric = {
   summary: ({ forms }, form) => forms[form].writer.median,
 };
 
+export const WRITER_MEAN: Metric = {
+  key: "mean",
+  label: "mean latency of the writer",
+  moreIsBetter: false,
+  ratio: ({ ratio }) => ratio.writerMean,
+  summary: ({ forms }, form) => forms[form].writer.mean,
+};
+
 export const WRITER_P99: Metric = {
   key: "p99",
   label: "p99 latency of the writer",
@@ -49,6 +58,7 @@ export const WRITER_P99: Metric = {
   summary: ({ forms }, form) => forms[form].writer.p99,
 };
 
+/** Those that are spoken of. */
 export const METRICS: readonly Metric[] = [READS, WRITER_MEDIAN, WRITER_P99];
 
 /**
@@ -67,9 +77,20 @@ function halvesOverlap(a: Summary, b: Summary): boolean {
   return a.q1 <= b.q3 && b.q1 <= a.q3;
 }
 
+/** Of fewer operations in a round, the p99 is nothing but the longest. */
+const ENOUGH_FOR_P99 = 100;
+
 export function judgeMetric(comparison: Comparison, metric: Metric): Verdict {
+  if (metric.key === "p99" && fewOperations(comparison)) return "unknown";
   const patched = metric.summary(comparison, "lockfree");
   return judge(metric.ratio(comparison), patched, metric.summary(comparison, "locked"), metric.moreIsBetter);
+}
+
+function fewOperations({ forms }: Comparison): boolean {
+  return FORMS.some((form) => {
+    const { writer, rounds } = forms[form];
+    return writer.all !== null && writer.all.count < ENOUGH_FOR_P99 * rounds.length;
+  });
 }
 
 export function judgeStorm({ ratio, forms }: Storm): Verdict {
@@ -92,7 +113,8 @@ export function sentences(comparison: Comparison): string[] {
   const missing = found.filter(({ verdict }) => verdict === "unmeasured");
   const result = said.map(({ metric }) => difference(comparison, metric));
   if (same.length > 0) result.push(`${subject(same, found)}: ${NO_DIFFERENCE}.`);
-  if (unknown.length > 0) result.push(`${subject(unknown, found)}: too few rounds to tell a difference from chance.`);
+  if (unknown.length > 0)
+    result.push(`${subject(unknown, found)}: too few rounds or operations to tell a difference from chance.`);
   if (missing.length > 0) result.push(`${subject(missing, found)}: not measured on both sides.`);
   return result;
 }

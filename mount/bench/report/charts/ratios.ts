@@ -69,6 +69,7 @@ function panelTitle(metric: Metric, left: number): Shape {
 const PANEL_TITLES: Record<Metric["key"], string> = {
   reads: "reads a second",
   median: "writer, median",
+  mean: "writer, mean",
   p99: "writer, p99",
 };
 

@@ -25,7 +25,7 @@ export function shapes(grid: number, shapesOf: (at: ToPixels) => Shape[]): Shape
 
 export function line(from: Point, to: Point, stroke: string, more: Shape = {}): Shape {
   const shape = { x1: from[0], y1: from[1], x2: to[0], y2: to[1] };
-  return { type: "line", shape, style: { stroke, lineWidth: 1.5, ...more } };
+  return { type: "line", shape, style: { fill: "none", stroke, lineWidth: 1.5, ...more } };
 }
 
 export function path(points: readonly Point[], style: Shape): Shape {

@@ -19,6 +19,7 @@ export const COLOURS = {
   locked: "var(--locked)",
 } as const;
 
+/** As `svg text` in the style sheet. */
 export const FONT_SIZE = 13;
 
 export interface Drawing {
@@ -54,7 +55,16 @@ function inner(svg: string, id: string): string {
     .replace(/ (ecmeta_\w+|class|pointer-events)="[^"]*"/g, "")
     .replace(/ id="zr\d+-/g, ` id="${id}-`)
     .replace(/url\(#zr\d+-/g, `url(#${id}-`)
+    .replace(/ (dominant-baseline="central"|xml:space="preserve"|style="font-size:13px;font-family:inherit;")/g, "")
+    .replace(/ (d|transform|points|x|y|x1|y1|x2|y2|cx|cy|width|height)="[^"]*"/g, (attribute) =>
+      attribute.replace(/-?\d+\.\d+/g, roundedPixels),
+    )
     .replace(/<defs\s*>\s*<\/defs>/g, "")
     .replace(/\n+/g, "\n")
     .trim();
+}
+
+/** A tenth of a pixel is fine enough, and half as long. */
+function roundedPixels(number: string): string {
+  return String(Number(Number(number).toFixed(1)));
 }
