@@ -4,7 +4,7 @@
 set -eu
 
 packages="fuse3 libfuse2 libfuse3-dev pkg-config gcc libc6-dev procps psmisc lsof htop tmux sysstat strace
-util-linux prometheus-node-exporter python3 python3-psutil"
+util-linux curl prometheus-node-exporter python3 python3-psutil"
 
 if [ "${1:-}" = --list ]; then
   # shellcheck disable=SC2086
