@@ -1,7 +1,7 @@
 /**
  * exec_update_lock and its sequence count: readers speculate, and fall back to the lock.
  *
- * Exec and seccomp's TSYNC hold exec_update_lock for write, and keep exec_update_seq odd for all that time. A reader that
+ * Exec and landlock's TSYNC hold exec_update_lock for write, and keep exec_update_seq odd for all that time. A reader that
  * sees the same even count before and after has seen one moment; else it takes the lock for read and looks once more.
  * (Series "exec_update_seq", Christian Brauner, May 2026. The series' sequence count has 32 bits, this one 64: a reader
  * that sleeps could see 32 bits come round.)

@@ -218,6 +218,8 @@ describe("a held writer", () => {
     expect(ok("exec 500 /bin/true --hold 1s")).toMatch(/paused.*resume/);
     expect(ok("tsync 600 --hold 1s")).toMatch(/paused.*resume/);
     expect(heldExecs(k)).toBe(2);
+    ok("resume");
+    expect(ok("pause")).toMatch(/^2 held .* until resume$/);
   });
 
   test("when simulated time ends, is finished; later ones aren't held at all, and that is said", () => {

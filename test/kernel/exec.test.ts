@@ -8,7 +8,9 @@ import { fdLookup, fileNew, installFd } from "../../src/kernel/files.ts";
 import { CLONE_FILES, CLONE_SIGHAND, CLONE_VM, SUID_DUMP_DISABLE, SUID_DUMP_USER } from "../../src/kernel/flags.ts";
 import { copyProcess } from "../../src/kernel/fork.ts";
 import { setIdentity } from "../../src/kernel/identity.ts";
-import type { Kernel } from "../../src/kernel/kernel.ts";
+import { bootKernel } from "../../src/kernel/boot.ts";
+import { Kernel } from "../../src/kernel/kernel.ts";
+import { ArenaFullError } from "../../src/shm/slab.ts";
 import type { Program } from "../../src/kernel/config.ts";
 import { CRED, FILES, MM, SIGHAND, SIGNAL, TASK } from "../../src/kernel/layout.ts";
 import { findTask } from "../../src/kernel/pid.ts";
@@ -16,7 +18,7 @@ import { isZombie, taskComm } from "../../src/kernel/task.ts";
 import { tsync, tsyncBegin, tsyncFinish } from "../../src/kernel/tsync.ts";
 import { rwsemIsLocked } from "../../src/sync/rwsem.ts";
 import { timerCreate, timersStart } from "../../src/time/posix-timers.ts";
-import { testKernel } from "../support/kernel.ts";
+import { TEST_CONFIG, testKernel } from "../support/kernel.ts";
 import { cloneThread, execSpec, fork, startInit } from "../support/processes.ts";
 
 let k: Kernel;
@@ -167,6 +169,49 @@ describe("failures", () => {
       k.slab.reclaim();
     }
     expect(k.slab.live(Cache.cred)).toBe(creds - 1);
+    k.t.lockdep.assertIdle();
+  });
+});
+
+describe("without memory for the second half", () => {
+  beforeEach(() => {
+    k = Kernel.create(46 * 2 ** 20, TEST_CONFIG, { debug: true });
+    k.busy();
+    bootKernel(k);
+    init = startInit(k);
+    task = fork(k, init);
+  });
+
+  /** Leaves no room for a further object. */
+  function exhaust(cache: number): void {
+    while (copyProcess(k, init, 0) > 0);
+    while (k.slab.reserve(cache, 1)) k.slab.alloc(cache);
+  }
+
+  test("exec: handlers that are shared can't be unshared, so it fails halfway", () => {
+    relative();
+    const [sighand, cred] = [at(TASK.sighand), at(TASK.cred)];
+    const exec = execBegin(k, task, execSpec(k));
+    exhaust(Cache.sighand);
+    expect(k.m.load(sighand + SIGHAND.count)).toBe(2);
+    expect(execFinish(k, exec)).toBe(false);
+    expect(writing()).toEqual(NOTHING);
+    expect([isZombie(k, task), at(TASK.exitCode), at(TASK.cred)]).toEqual([true, 11, cred]);
+    k.t.lockdep.assertIdle();
+  });
+
+  test("TSYNC: no thread is bound, rather than some", () => {
+    const threads = [task, cloneThread(k, task), cloneThread(k, task)];
+    setIdentity(k, threads[2] as number, 1001, 1001, []);
+    const creds = (): number[] => threads.map((thread) => k.m.load(thread + TASK.cred));
+    const before = creds();
+    const flight = tsyncBegin(k, task);
+    exhaust(Cache.cred);
+    expect(tsyncFinish(k, flight)).toBe(false);
+    expect(writing()).toEqual(NOTHING);
+    expect(creds()).toEqual(before);
+    expect(() => tsyncBegin(k, threads[1] as number)).toThrow(ArenaFullError);
+    expect(writing()).toEqual(NOTHING);
     k.t.lockdep.assertIdle();
   });
 });

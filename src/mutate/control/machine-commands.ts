@@ -1,4 +1,5 @@
 /** Commands on the simulation as a whole. */
+import { heldExecs } from "../../kernel/exec-hold.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { HOST } from "../../kernel/layout.ts";
 import type { ControlResult } from "../../proc/synthproc/control.ts";
@@ -17,7 +18,8 @@ export const MACHINE_COMMANDS: readonly Command[] = [
 function pause(k: Kernel, words: Words, paused: number): ControlResult {
   words.end();
   k.m.store(HOST.mutatorPaused, paused);
-  return DONE;
+  const held = paused === 0 ? 0 : heldExecs(k);
+  return held === 0 ? DONE : { errno: 0, text: `${held} held exec or TSYNC: the locks are held until resume` };
 }
 
 function speed(k: Kernel, words: Words): ControlResult {
