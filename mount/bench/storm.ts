@@ -23,7 +23,6 @@ import type { BenchTable } from "./table.ts";
 
 /** Runs of ps in a measurement, if no more are wanted at a time. */
 const LEAST_RUNS = 8;
-const NOT_FOUND = 127;
 
 /** Thrown if ps can't be run here; the message is one sentence. */
 export class NoStorm extends Error {
@@ -84,10 +83,15 @@ class PrivateShell {
   }
 }
 
+/** @throws NoStorm */
+async function checkPrograms(shell: PrivateShell): Promise<void> {
+  if ((await shell.run("type ps seq sed xargs >/dev/null 2>&1")) === 0) return;
+  throw new NoStorm("ps, seq, sed or xargs is not installed.");
+}
+
 /** Runs ps so many times, so many at a time. @throws NoStorm, Error */
 async function runPs(shell: PrivateShell, runs: number, parallel: number): Promise<void> {
   const status = await shell.run(`seq ${runs} | sed 's/.*/-fe/' | xargs -n 1 -P ${parallel} ps >/dev/null`);
-  if (status === NOT_FOUND) throw new NoStorm("ps, seq, sed or xargs is not installed.");
   if (status !== 0) throw new Error(`ps -fe failed: xargs ended with ${status}`);
 }
 
@@ -145,7 +149,7 @@ export async function measureStorms(
 ): Promise<Storm[]> {
   const shell = new PrivateShell(places);
   try {
-    await unlessAborted(runPs(shell, 1, 1), plan.signal);
+    await unlessAborted(checkPrograms(shell), plan.signal);
     const storms: Storm[] = [];
     for (const parallel of plan.ps) storms.push(await measureStorm(table, mount, shell, parallel, plan, step));
     return storms;
