@@ -17,14 +17,20 @@ function runProgram(program: string, args: string[], fd?: number, timeoutMs = 10
   return new Promise((done, reject) => {
     const stdio =
       fd === undefined ? (["ignore", "ignore", "pipe"] as const) : (["ignore", "ignore", "pipe", fd] as const);
-    const child = spawn(program, args, { stdio: [...stdio], timeout: timeoutMs, killSignal: "SIGKILL" });
+    const child = spawn(program, args, { stdio: [...stdio] });
+    // spawn's own timeout would keep this process from ending, for a program that was never started.
+    const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
     let stderr = "";
     child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
     child.once("error", (error) => {
+      clearTimeout(timer);
       if (errorCode(error) !== "ENOENT") reject(error);
       else reject(new MountError("ESYNTH_NO_MOUNT_PROGRAM", `${program}(8) is not installed (package mount).`));
     });
-    child.once("close", (status) => done({ status: status ?? 128, stderr: stderr.trim() }));
+    child.once("close", (status) => {
+      clearTimeout(timer);
+      done({ status: status ?? 128, stderr: stderr.trim() });
+    });
   });
 }
 
