@@ -53,8 +53,9 @@ function execTwice(k: Kernel, pid: number, round: number, result: IoResult): voi
   const task = findTask(k, pid);
   execFinish(k, execBegin(k, task, execSpec(k, 1, round)));
   addToAll(k, task, 1);
-  const down = execBegin(k, task, execSpec(k, 0, round));
+  // Not dumpable from here on, until the next image is there.
   setIdentity(k, task, 1000, 1000, []);
+  const down = execBegin(k, task, execSpec(k, 0, round));
   addToAll(k, task, 1);
   execFinish(k, down);
   result.execs += 2;
