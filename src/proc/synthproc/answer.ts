@@ -47,8 +47,9 @@ export function readAnswer(c: Context, offset: number, dest: Uint8Array): number
   const positioned = isPositioned(c, offset);
   const from = positioned ? offset : offset - m.load64(c.file + OPEN_FILE.readPos);
   const count = Math.max(0, Math.min(dest.length, bytesLength(m, data) - from));
+  if (count === 0) return 0;
   noteRead(c, positioned, offset + count);
-  if (count > 0) bytesCopy(m, data, from, dest, 0, count);
+  bytesCopy(m, data, from, dest, 0, count);
   return count;
 }
 
@@ -68,7 +69,7 @@ function isPositioned(c: Context, offset: number): boolean {
   const { m } = c.k;
   const written = m.load64(c.file + OPEN_FILE.readPos);
   if (offset < written || offset === m.loadU32(c.file + OPEN_FILE.preadNext)) return true;
-  return m.load(c.file + OPEN_FILE.readMode) === POSITIONED && offset !== written;
+  return m.load(c.file + OPEN_FILE.readMode) === POSITIONED;
 }
 
 /** Frees the answer with its open file. */
