@@ -36,6 +36,8 @@ export interface Bench {
   readonly question?: string;
   /** Readers run at the lowest priority, as in the published test. */
   readonly lowPriority?: boolean;
+  /** A sentence that readers of the numbers should know. */
+  readonly note?: string;
 }
 
 /** What one operation of each writer is, as reports say it. */
@@ -96,7 +98,9 @@ export const BENCHES: readonly Bench[] = [
   file("smaps", Path.smaps, "mappings"),
   file("smaps_rollup", Path.smaps_rollup, "mappings"),
   file("numa_maps", Path.numa_maps, "mappings"),
-  file("timers", Path.timers, "timers"),
+  file("timers", Path.timers, "timers", {
+    note: "The locked form holds a spinlock, as in the kernel; but here its holder can lose its CPU, and who waits for it naps for up to 1 ms at a time.",
+  }),
   {
     name: "revalidate",
     path: Path.revalidate,

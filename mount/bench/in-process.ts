@@ -66,12 +66,17 @@ export function measureInProcess(
   });
 }
 
+function notesOf({ note, lowPriority }: Bench): string[] {
+  const priority = lowPriority === true ? ["Reader threads run at nice 19, the writer at the usual priority."] : [];
+  return note === undefined ? priority : [note, ...priority];
+}
+
 function rigOf(table: BenchTable, bench: Bench, plan: BenchPlan, threads: LoadThreads): Rig {
   const everyone = Array.from({ length: plan.readers + 1 }, (_, place) => place);
   return {
     where: "in-process",
     reads: `${bench.reads} (${bench.name})`,
-    notes: bench.lowPriority === true ? ["Reader threads run at nice 19, the writer at the usual priority."] : [],
+    notes: notesOf(bench),
     setForm: (form) => Promise.resolve(table.setForm(bench.path, form)),
     form: () => table.formOf(bench.path),
     events: () => table.events(bench.path),

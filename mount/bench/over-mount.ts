@@ -132,7 +132,7 @@ function rigOf(parts: Parts): Rig {
 }
 
 function notesOf(bench: Bench, program: ClientProgram): string[] {
-  const notes = program.note === null ? [] : [program.note];
+  const notes = [bench.note, program.note].filter((note) => typeof note === "string");
   if (bench.lowPriority === true) {
     notes.push("Client processes run at nice 19; the threads that serve them and the writer at the usual priority.");
   }

@@ -51,7 +51,7 @@ export const REMAP_BLOCK = 32;
 const SCENARIO = JSON.stringify({
   name: "bench",
   description: "a small machine at rest",
-  host: { cpus: 4, memory: "8G", hostname: "bench", kernel_threads: false },
+  host: { cpus: 4, memory: "8G", hostname: "bench", pid_max: 4_194_304, kernel_threads: false },
   processes: [
     { name: "worker", exe: "/usr/bin/worker", count: 24, threads: 2 },
     { name: "subject", exe: PROGRAM, count: 1 },
