@@ -1,4 +1,6 @@
 /** Results made of a few numbers, for what a real run of this machine doesn't show. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import type {
   BenchResult,
   Bucket,
@@ -208,4 +210,10 @@ export function sample(): BenchResult {
 export function withForms(of: Comparison, change: (form: FormResult, which: Form) => FormResult): Comparison {
   const { lockfree, locked } = of.forms;
   return { ...of, forms: { lockfree: change(lockfree, "lockfree"), locked: change(locked, "locked") } };
+}
+
+/** A short run of the command, on a busy machine with two CPUs. */
+export function recorded(): BenchResult {
+  const path = fileURLToPath(new URL("../../fixtures/bench/short.json", import.meta.url));
+  return JSON.parse(readFileSync(path, "utf8")) as BenchResult;
 }

@@ -1,9 +1,10 @@
 /** Tables of figures. */
 import type { Ratio, Summary } from "../result.ts";
-import { MISSING, factor, interval, range } from "./format.ts";
+import { MISSING, interval, range } from "./format.ts";
 import type { Content, Markup } from "./markup.ts";
 import { html } from "./markup.ts";
 import type { Verdict } from "./verdict.ts";
+import { markedFactor } from "./verdict.ts";
 
 /** A cell without a figure. */
 export const dash = html`<td>${MISSING}</td>`;
@@ -15,9 +16,8 @@ export function summaryCell({ median, min, max, count }: Summary, format: (value
 
 export function ratioCell(ratio: Ratio, verdict: Verdict): Markup {
   const ends = interval(ratio.low, ratio.high);
-  const mark = verdict === "none" ? "≈ " : "";
   const spread = ends === "" ? "" : html` <span class="spread">${ends}</span>`;
-  return html`<td><span class="${verdict}">${mark}${factor(ratio.value)}</span>${spread}</td>`;
+  return html`<td><span class="${verdict}">${markedFactor(ratio, verdict)}</span>${spread}</td>`;
 }
 
 /** The first of each row is its name, the others are cells. */

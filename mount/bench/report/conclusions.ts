@@ -3,7 +3,7 @@ import type { BenchResult, Storm, Where } from "../result.ts";
 import { WHERES, whereTitle } from "./describe.ts";
 import { factor } from "./format.ts";
 import type { Verdict } from "./verdict.ts";
-import { METRICS, NO_DIFFERENCE, judgeMetric, judgeStorm } from "./verdict.ts";
+import { METRICS, NO_DIFFERENCE, TOO_FEW, judgeMetric, judgeStorm } from "./verdict.ts";
 
 /** About one figure in one place. */
 export interface Conclusion {
@@ -59,7 +59,7 @@ function grouped(judged: readonly Judged[], moreIsBetter: boolean): Group[] {
     better: moreIsBetter ? "more with lockfree" : "shorter with lockfree",
     worse: moreIsBetter ? "fewer with lockfree" : "longer with lockfree",
     none: NO_DIFFERENCE,
-    unknown: "too few rounds or operations to tell",
+    unknown: TOO_FEW,
     unmeasured: "not measured",
   };
   const groups = (Object.keys(labels) as Verdict[]).map((verdict) => {

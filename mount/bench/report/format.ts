@@ -5,6 +5,7 @@ export const MISSING = "–";
 const DIGITS = 3;
 /** Sizes of units are powers of ten, so that rounding to three digits never needs a fourth. */
 const TIMES = [
+  [1e12, "ks"],
   [1e9, "s"],
   [1e6, "ms"],
   [1e3, "µs"],
@@ -39,12 +40,13 @@ export function roundRate(perSecond: number): string {
   return scaled(perSecond, COUNTS, String);
 }
 
-/** `1.42`, `12.3`, `0.076`: two decimals, fewer above 10, and two digits that count below 0.1. */
+/** `1.42`, `12.3`, `0.076`, `1.23k`: never more than six characters, if it is below a billion times a thousand. */
 export function factor(value: number | null): string {
   if (value === null) return MISSING;
+  if (value >= 999.5) return rate(value).replace(" ", "");
   if (value >= 9.995) return significant(value);
   if (value >= 0.0995 || value === 0) return value.toFixed(2);
-  return value < 0.0001 ? "<0.0001" : value.toFixed(value < 0.00995 ? 4 : 3);
+  return value.toFixed(value < 0.00995 ? 4 : 3);
 }
 
 /** `0.95–1.08`, or nothing if one end is unknown. */
@@ -100,11 +102,12 @@ function scaled(value: number | null, units: Units, write: (rounded: number) => 
   return `${write(Number((rounded / size).toPrecision(DIGITS)))} ${unit}`.trimEnd();
 }
 
-/** Three digits that count; whole thousands in groups, since they are no longer rounded away by a unit. */
+/** Three digits that count. */
 function significant(value: number): string {
-  const magnitude = Math.abs(value);
-  if (magnitude >= 1000) return integer(value);
+  const rounded = Number(value.toPrecision(DIGITS));
+  const magnitude = Math.abs(rounded);
+  if (magnitude >= 1000) return integer(rounded);
   if (magnitude === 0) return "0";
   const decimals = Math.max(0, DIGITS - 1 - Math.floor(Math.log10(magnitude)));
-  return value.toFixed(Math.min(decimals, 20));
+  return rounded.toFixed(Math.min(decimals, 20));
 }

@@ -1,6 +1,6 @@
 /** The result as text for a terminal. */
 import Table from "cli-table3";
-import type { BenchResult, Comparison, Form, Latency, Ratio, Storm, Summary, Where } from "../result.ts";
+import type { BenchResult, Comparison, Form, Latency, Storm, Summary, Where } from "../result.ts";
 import { FORMS } from "../result.ts";
 import { conclusions } from "./conclusions.ts";
 import * as describe from "./describe.ts";
@@ -9,7 +9,7 @@ import { MISSING, interval, percent, range, rate, time } from "./format.ts";
 import type { Paint } from "./lines.ts";
 import { colouredPaint, plainPaint, wrap } from "./lines.ts";
 import type { Metric } from "./verdict.ts";
-import { METRICS, NO_DIFFERENCE, judgeMetric, judgeStorm, ratioText } from "./verdict.ts";
+import { METRICS, NO_DIFFERENCE, TOO_FEW, judgeMetric, judgeStorm, markedFactor, ratioText } from "./verdict.ts";
 
 export interface TextOptions {
   /** Width of the terminal; 80 if unknown. The least width that is used is 80. */
@@ -26,20 +26,21 @@ interface Page {
 }
 
 const NARROW = 80;
-const WIDE = 117;
+const WIDE = 120;
 
-/** Between two columns. */
-const GAP = "  ";
-const COLUMNS = { narrow: [18, 10, 11, 11, 11, 8], wide: [18, 10, 22, 24, 24, 9] };
+/** Wide enough for whatever `format.ts` writes into them. */
+const COLUMNS = { narrow: [18, 10, 13, 13, 13, 8], wide: [18, 10, 24, 25, 25, 8] };
 
-const BORDERLESS = {
-  ...Object.fromEntries(
-    ["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"]
-      .concat(["left", "left-mid", "mid", "mid-mid", "right", "right-mid"])
-      .map((name) => [name, ""]),
-  ),
-  middle: GAP,
-};
+const BORDERLESS = Object.fromEntries(
+  ["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"]
+    .concat(["left", "left-mid", "mid", "mid-mid", "right", "right-mid"])
+    .map((name) => [name, ""]),
+);
+
+/** Blanks between two columns. */
+function gap({ wide }: Page): number {
+  return wide ? 2 : 1;
+}
 
 /** The whole report; lines end in a newline and have no blanks at their ends. */
 export function renderText(result: BenchResult, { columns = NARROW, colour }: TextOptions): string {
@@ -70,21 +71,21 @@ function comparisonsText({ comparisons }: BenchResult, where: Where, page: Page)
   const shown = comparisons.filter((comparison) => comparison.where === where);
   if (shown.length === 0) return "";
   const colWidths = page.wide ? COLUMNS.wide : COLUMNS.narrow;
-  const table = borderless({ head: HEAD, colWidths, colAligns: numbersRight(HEAD.length) });
+  const table = borderless(page, { head: HEAD, colWidths, colAligns: numbersRight(HEAD.length) });
   for (const comparison of shown) {
     table.push(...comparisonRows(comparison, page));
   }
   const title = `${page.paint.bold(whereTitle(where))}: ${whereText(where)}`;
-  return `${wrap(title, page.columns, "  ")}\n\n${writerHead(colWidths)}\n${table.toString().trimEnd()}`;
+  return `${wrap(title, page.columns, "  ")}\n\n${writerHead(colWidths, gap(page))}\n${table.toString().trimEnd()}`;
 }
 
 const HEAD = ["", "", "reads/s", "median", "p99", "max"];
 
 /** A line above the heads of the columns that are about the writer. */
-function writerHead(widths: readonly number[]): string {
+function writerHead(widths: readonly number[], gaps: number): string {
   const text = " one operation of the writer ";
-  const left = sum(widths.slice(0, 3)) + 3 * GAP.length;
-  const right = sum(widths.slice(3)) + 2 * GAP.length;
+  const left = sum(widths.slice(0, 3)) + 3 * gaps;
+  const right = sum(widths.slice(3)) + 2 * gaps;
   return " ".repeat(left) + text.padStart((right + text.length) >> 1, "─").padEnd(right, "─");
 }
 
@@ -124,11 +125,7 @@ function withSpread(summary: Summary, format: (value: number | null) => string, 
 function ratioCell(comparison: Comparison, metric: Metric, { wide, paint }: Page): string {
   const ratio = metric.ratio(comparison);
   const verdict = judgeMetric(comparison, metric);
-  return paint.verdict(verdict, wide ? ratioText(ratio, verdict) : ratioText(withoutInterval(ratio), verdict));
-}
-
-function withoutInterval(ratio: Ratio): Ratio {
-  return { ...ratio, low: null, high: null };
+  return paint.verdict(verdict, wide ? ratioText(ratio, verdict) : markedFactor(ratio, verdict));
 }
 
 function intervalCell(comparison: Comparison, metric: Metric, { paint }: Page): string {
@@ -146,7 +143,7 @@ const STORM_HEAD = ["", "lockfree runs/s", "system", "locked runs/s", "system", 
 function stormsText(storms: readonly Storm[], page: Page): string {
   if (storms.length === 0) return "";
   const colWidths = page.wide ? [14, 24, 10, 24, 10, 24] : [12, 15, 8, 13, 8, 14];
-  const table = borderless({ head: STORM_HEAD, colWidths, colAligns: numbersRight(STORM_HEAD.length, 1) });
+  const table = borderless(page, { head: STORM_HEAD, colWidths, colAligns: numbersRight(STORM_HEAD.length, 1) });
   for (const storm of storms) {
     table.push(stormRow(storm, page));
   }
@@ -161,7 +158,7 @@ function stormRow(storm: Storm, page: Page): string[] {
   });
   const verdict = judgeStorm(storm);
   const ratio = storm.ratio.runsPerSecond;
-  const text = ratioText(page.wide ? ratio : withoutInterval(ratio), verdict);
+  const text = page.wide ? ratioText(ratio, verdict) : markedFactor(ratio, verdict);
   return [`${storm.parallel} at once`, ...cells, page.paint.verdict(verdict, text)];
 }
 
@@ -177,6 +174,7 @@ const LEGEND = [
   "Figures are medians over the rounds. A ratio is lockfree / locked, with its 95 % interval: more reads and shorter times " +
     "are better.",
   `≈ ${NO_DIFFERENCE}: the interval contains 1, or the middle halves of the rounds overlap.`,
+  `? ${TOO_FEW}.`,
 ];
 
 /** How to read it, what the writers did, published figures, notes, what was skipped, warnings. */
@@ -193,9 +191,9 @@ function remarks(result: BenchResult, { columns, paint }: Page): string {
   return [...legend, ...about].map((line) => wrap(line, columns, "  ")).join("\n");
 }
 
-function borderless(options: Table.TableConstructorOptions): Table.Table {
+function borderless(page: Page, options: Table.TableConstructorOptions): Table.Table {
   const style = { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true };
-  return new Table({ ...options, chars: BORDERLESS, style });
+  return new Table({ ...options, chars: { ...BORDERLESS, middle: " ".repeat(gap(page)) }, style });
 }
 
 /** Names on the left, figures on the right. */

@@ -15,6 +15,7 @@ export type Verdict =
   | "unmeasured";
 
 export const NO_DIFFERENCE = "no difference that this machine can show";
+export const TOO_FEW = "too few rounds or operations to tell a difference from chance";
 
 /** One figure of a comparison: how to find it, and how to speak of it. */
 export interface Metric {
@@ -97,10 +98,16 @@ export function judgeStorm({ ratio, forms }: Storm): Verdict {
   return judge(ratio.runsPerSecond, forms.lockfree.runsPerSecond, forms.locked.runsPerSecond, true);
 }
 
-/** `1.42 (1.38–1.47)`; a value within the spread begins with ≈. */
+/** `1.42`, `≈ 1.02` within the spread, `? 0.70` if there is no telling. */
+export function markedFactor({ value }: Ratio, verdict: Verdict): string {
+  const marks: Partial<Record<Verdict, string>> = { none: "≈ ", unknown: "? " };
+  return `${marks[verdict] ?? ""}${factor(value)}`;
+}
+
+/** `1.42 (1.38–1.47)`, marked as by `markedFactor()`. */
 export function ratioText(ratio: Ratio, verdict: Verdict): string {
   const ends = interval(ratio.low, ratio.high);
-  const value = `${verdict === "none" ? "≈ " : ""}${factor(ratio.value)}`;
+  const value = markedFactor(ratio, verdict);
   return ends === "" ? value : `${value} (${ends})`;
 }
 
@@ -113,8 +120,7 @@ export function sentences(comparison: Comparison): string[] {
   const missing = found.filter(({ verdict }) => verdict === "unmeasured");
   const result = said.map(({ metric }) => difference(comparison, metric));
   if (same.length > 0) result.push(`${subject(same, found)}: ${NO_DIFFERENCE}.`);
-  if (unknown.length > 0)
-    result.push(`${subject(unknown, found)}: too few rounds or operations to tell a difference from chance.`);
+  if (unknown.length > 0) result.push(`${subject(unknown, found)}: ${TOO_FEW}.`);
   if (missing.length > 0) result.push(`${subject(missing, found)}: not measured on both sides.`);
   return result;
 }
