@@ -18,7 +18,7 @@ import { RobustList, getRobustList } from "../../src/kernel/robust-list.ts";
 import type { Subject } from "../../src/kernel/subject.ts";
 import { mmput } from "../../src/mm/mm.ts";
 import { bytesText } from "../../src/shm/bytes.ts";
-import { WAIT_WOULD_BLOCK } from "../../src/sync/thread.ts";
+import { attempt, prepare } from "./attempt.ts";
 import type { ImagePlan } from "./images.ts";
 import { IMAGE_FD, IMAGE_WORDS, Word, endProcesses, halves, imageWriter, makeImages, callers } from "./images.ts";
 import { execUpdateEvents } from "./world.ts";
@@ -114,7 +114,7 @@ function words(shown: Shown): (number | undefined)[] {
 
 function reader(c: StressThread<ImagePlan>): () => void {
   const { k, plan, history, random } = c;
-  k.t.maySleep = c.index % 2 === 0;
+  prepare(c, c.index % 2 === 0);
   const someone = callers(c);
   const readers = [
     traceReader("stack", readStack),
@@ -128,10 +128,16 @@ function reader(c: StressThread<ImagePlan>): () => void {
     const { path, refusal, look } = readers[random.below(readers.length)] as PathReader;
     const track = random.below(plan.pids.length);
     const { who, subject } = someone();
-    const from = history.now();
-    const { error, seen } = look(k, findTask(k, plan.pids[track] as number), subject);
+    let from = 0;
+    let seen: Look["seen"] = [];
+    const error = attempt(c, () => {
+      from = history.now();
+      const shown = look(k, findTask(k, plan.pids[track] as number), subject);
+      seen = shown.seen;
+      return shown.error;
+    });
     const to = history.now();
-    if (error === WAIT_WOULD_BLOCK) return c.count(`${path} parked`);
+    if (error === null) return;
     c.count(`${path} ${error === 0 ? "allowed" : "denied"}`);
     c.judge(history.possible(track, from, to), (states) => judgeImage({ path, who, error, refusal, seen }, states));
   };

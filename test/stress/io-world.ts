@@ -14,9 +14,9 @@ import type { Kernel } from "../../src/kernel/kernel.ts";
 import { Path } from "../../src/kernel/knobs.ts";
 import { TASK } from "../../src/kernel/layout.ts";
 import { findTask } from "../../src/kernel/pid.ts";
-import { WAIT_WOULD_BLOCK } from "../../src/sync/thread.ts";
 import type { Subject } from "../../src/kernel/subject.ts";
 import { subject } from "../support/kernel.ts";
+import { attempt, prepare } from "./attempt.ts";
 import type { Caller, ImagePlan } from "./images.ts";
 import { IMAGE_WORDS, OWNER, endProcesses, makeOwned, imageWriter, makeImages, callers } from "./images.ts";
 import { execUpdateEvents } from "./world.ts";
@@ -116,7 +116,7 @@ function countersOf(s: IoSnapshot): Counters {
 }
 
 function reader(c: StressThread<IoPlan>): () => void {
-  c.k.t.maySleep = c.index % 2 === 0;
+  prepare(c, c.index % 2 === 0);
   const out = new IoSnapshot();
   const someone = callers(c);
   const owner = subject(OWNER);
@@ -130,10 +130,13 @@ function readImage(c: StressThread<IoPlan>, { who, subject }: Caller, out: IoSna
   const { k, plan, history, random } = c;
   const track = random.below(plan.pids.length);
   const whole = random.below(2) === 0;
-  const from = history.now();
-  const error = doIoAccounting(k, findTask(k, plan.pids[track] as number), whole, subject, out);
+  let from = 0;
+  const error = attempt(c, () => {
+    from = history.now();
+    return doIoAccounting(k, findTask(k, plan.pids[track] as number), whole, subject, out);
+  });
   const to = history.now();
-  if (error === WAIT_WOULD_BLOCK) return c.count("parked");
+  if (error === null) return;
   c.count(error === 0 ? "allowed" : "denied");
   const read = { who, error, counters: countersOf(out) };
   c.judge(history.possible(track, from, to), (states) => judgeImageIo(read, states));
@@ -141,10 +144,13 @@ function readImage(c: StressThread<IoPlan>, { who, subject }: Caller, out: IoSna
 
 function readGroup(c: StressThread<IoPlan>, owner: Subject, out: IoSnapshot): void {
   const { k, plan, history } = c;
-  const from = history.now();
-  const error = doIoAccounting(k, findTask(k, plan.group), true, owner, out);
+  let from = 0;
+  const error = attempt(c, () => {
+    from = history.now();
+    return doIoAccounting(k, findTask(k, plan.group), true, owner, out);
+  });
   const to = history.now();
-  if (error === WAIT_WOULD_BLOCK) return c.count("parked");
+  if (error === null) return;
   c.count("groups");
   const tracks: State[][] = [];
   for (let writer = 0; writer < plan.writers; writer++) {

@@ -19,8 +19,8 @@ import type { Kernel } from "../../src/kernel/kernel.ts";
 import { Path } from "../../src/kernel/knobs.ts";
 import { FILES, FileKind, SIGHAND, TASK, TOKEN } from "../../src/kernel/layout.ts";
 import { findTask, pidGeneration } from "../../src/kernel/pid.ts";
-import { WAIT_WOULD_BLOCK } from "../../src/sync/thread.ts";
 import { execSpec } from "../support/processes.ts";
+import { attempt, prepare } from "./attempt.ts";
 import { OWNER, callers, endProcesses, makeOwned } from "./images.ts";
 import type { Caller } from "./images.ts";
 import { execUpdateEvents } from "./world.ts";
@@ -158,7 +158,7 @@ function partnerOf(track: number): number {
 }
 
 function reader(c: StressThread<KcmpPlan>): () => void {
-  c.k.t.maySleep = c.index !== 1;
+  prepare(c, c.index !== 1);
   const someone = callers(c);
   const order = new KnownOrder();
   return () => {
@@ -176,18 +176,23 @@ function compare(c: StressThread<KcmpPlan>, a: number, b: number, { who, subject
   const object = random.below(OBJECTS.length);
   const { type } = OBJECTS[object] as (typeof OBJECTS)[number];
   const [pid1, pid2] = [plan.pids[a] as number, plan.pids[b] as number];
-  const from = history.now();
-  const before = [pidGeneration(k, pid1), pidGeneration(k, pid2)];
-  const result = kcmp(k, pid1, pid2, type, FD, FD, subject);
-  const replaced = [pidGeneration(k, pid1) !== before[0], pidGeneration(k, pid2) !== before[1]];
+  let from = 0;
+  let before: readonly number[] = [];
+  const generations = (): number[] => [pidGeneration(k, pid1), pidGeneration(k, pid2)];
+  const result = attempt(c, () => {
+    from = history.now();
+    before = generations();
+    return kcmp(k, pid1, pid2, type, FD, FD, subject);
+  });
+  const after = generations();
   const to = history.now();
-  if (result === WAIT_WOULD_BLOCK) return c.count("parked");
+  if (result === null) return;
   count(c, result);
   const first = history.possible(a, from, to);
   const second = history.possible(b, from, to);
   if (first === null || second === null) return c.judge(null, () => null);
-  if (replaced[0]) first.push(DEAD);
-  if (replaced[1]) second.push(DEAD);
+  if (after[0] !== before[0]) first.push(DEAD);
+  if (after[1] !== before[1]) second.push(DEAD);
   const read = { who, object, isFile: object === FILE_OBJECT, result };
   c.judge([], () => judgeKcmp(read, first, second, order));
 }

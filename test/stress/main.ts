@@ -7,15 +7,16 @@
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 import { SharedHistory } from "../../src/check/history.ts";
 import type { State } from "../../src/check/history.ts";
-import { cacheName } from "../../src/kernel/caches.ts";
+import { Cache, cacheName } from "../../src/kernel/caches.ts";
 import { EVENT_NAMES, eventCount } from "../../src/kernel/counters.ts";
 import type { EventId } from "../../src/kernel/counters.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import { bootKernel } from "../../src/kernel/boot.ts";
 import { LOCKED, LOCKFREE, PATH_NAMES } from "../../src/kernel/knobs.ts";
-import { HOST } from "../../src/kernel/layout.ts";
+import { HOST, TOKEN } from "../../src/kernel/layout.ts";
 import { Random } from "../../src/kernel/random.ts";
 import { MAX_CACHES } from "../../src/shm/slab.ts";
+import type { Ptr } from "../../src/sync/atomics.ts";
 import { Memory } from "../../src/sync/atomics.ts";
 import { TEST_CONFIG } from "../support/kernel.ts";
 import { startInit } from "../support/processes.ts";
@@ -28,7 +29,10 @@ const STEPS = 20;
 /** How many times longer a run may take on a busy machine to meet what it must. */
 const LONGER = 6;
 const SWITCH_MS = 1;
+const LOOK_MS = 10;
 const WATCH_MS = 100;
+/** One of so many looks interrupts whoever waits, until the next. */
+const INTERRUPTED_EVERY = 5;
 const VIOLATIONS_SHOWN = 5;
 
 /** Words of the control memory: stop, violations so far, then the steps of each thread. */
@@ -42,6 +46,7 @@ interface ThreadData {
   readonly history: SharedArrayBuffer;
   readonly control: SharedArrayBuffer;
   readonly plan: unknown;
+  readonly interruptWord: Ptr;
   readonly role: "reader" | "writer";
   readonly index: number;
   /** Number among all threads. */
@@ -69,6 +74,7 @@ class Body implements StressThread<unknown> {
   readonly random: Random;
   readonly form: Form;
   readonly index: number;
+  readonly interruptWord: Ptr;
   private readonly control: Memory;
   private readonly data: ThreadData;
   private readonly violations: string[] = [];
@@ -84,6 +90,7 @@ class Body implements StressThread<unknown> {
     this.random = new Random(job.seed, data.number + 1);
     this.form = job.form;
     this.index = data.index;
+    this.interruptWord = data.interruptWord;
     this.control = new Memory(data.control);
   }
 
@@ -136,12 +143,14 @@ class Run {
   private readonly failures: string[] = [];
   private readonly results: { role: string; result: ThreadResult }[] = [];
   private readonly random: Random;
+  private readonly interruptWord: Ptr;
 
   constructor(job: StressJob) {
     this.job = job;
     this.world = worldOf(job);
     this.k = Kernel.create(ARENA, TEST_CONFIG, { debug: job.lockdep });
     this.random = new Random(job.seed);
+    this.interruptWord = this.k.slab.alloc(Cache.token) + TOKEN.count;
   }
 
   async run(): Promise<StressResult> {
@@ -160,9 +169,9 @@ class Run {
   }
 
   private async contend(history: SharedArrayBuffer, plan: unknown): Promise<void> {
-    const { job, world, k } = this;
+    const { job, world, k, interruptWord } = this;
     const roles = [...Array<"writer">(world.writers).fill("writer"), ...Array<"reader">(world.readers).fill("reader")];
-    const shared = { job, buffer: k.m.buffer, history, control: this.control.buffer, plan };
+    const shared = { job, buffer: k.m.buffer, history, control: this.control.buffer, plan, interruptWord };
     const threads = roles.map((role, number) => {
       const index = role === "writer" ? number : number - world.writers;
       return this.start({ ...shared, role, index, number });
@@ -191,8 +200,9 @@ class Run {
     const begun = performance.now();
     let looked = 0;
     while (this.goesOn(performance.now() - begun) && control.load(STOP) === 0) {
-      await new Promise((resolve) => setTimeout(resolve, job.form === "switching" ? SWITCH_MS : WATCH_MS));
+      await new Promise((resolve) => setTimeout(resolve, job.form === "switching" ? SWITCH_MS : LOOK_MS));
       if (job.form === "switching") this.setPaths(() => this.random.below(2) === 1);
+      this.k.m.store(this.interruptWord, this.random.below(INTERRUPTED_EVERY) === 0 ? 1 : 0);
       const now = performance.now();
       if (now - looked < WATCH_MS) continue;
       looked = now;
@@ -209,11 +219,19 @@ class Run {
   /** A run that shall find nothing goes on until the product has counted all that it must have met. */
   private goesOn(milliseconds: number): boolean {
     const { job } = this;
+    if (job.reads !== undefined) return milliseconds < job.milliseconds && this.reads() < job.reads;
     if (milliseconds < job.milliseconds) return true;
     if (job.stopAtFirst || milliseconds > LONGER * job.milliseconds) return false;
     const counters = this.counters();
     const isCounter = (name: string): boolean => name.includes(".");
     return this.world.expected(job.form).some((name) => isCounter(name) && counters[name] === undefined);
+  }
+
+  /** Reads so far. */
+  private reads(): number {
+    let sum = 0;
+    for (let i = 0; i < this.world.readers; i++) sum += this.control.load(STEPS_OF + this.world.writers + i);
+    return sum;
   }
 
   private setPaths(locked: () => boolean): void {

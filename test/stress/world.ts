@@ -15,6 +15,7 @@ import type { SharedHistory, HistoryShape, State } from "../../src/check/history
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import type { PathId } from "../../src/kernel/knobs.ts";
 import type { Random } from "../../src/kernel/random.ts";
+import type { Ptr } from "../../src/sync/atomics.ts";
 
 /** In which form paths are during a run; "switching": each is switched again and again while it is used. */
 export type Form = "lockfree" | "locked" | "switching";
@@ -42,6 +43,8 @@ export interface StressThread<Plan> {
   readonly form: Form;
   /** Number among the readers, or among the writers. */
   readonly index: number;
+  /** A word of the arena that is not 0 from time to time, for a while: waits that watch it are interrupted then. */
+  readonly interruptWord: Ptr;
   /** Counts an outcome. */
   count(outcome: string): void;
   /** Reports a violation. */
@@ -74,6 +77,8 @@ export interface StressJob {
   readonly form: Form;
   /** At least so long, unless it stops at a violation; longer while an expected counter of the product is still 0. */
   readonly milliseconds: number;
+  /** Ends the run when so many reads are made, or its time is over. */
+  readonly reads?: number;
   readonly seed: number;
   /** Check lock order and RCU sections as they happen. */
   readonly lockdep: boolean;
