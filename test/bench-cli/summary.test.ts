@@ -1,5 +1,6 @@
 /** The numbers that a benchmark's result is made of. */
 import { describe, expect, test } from "vitest";
+import { BENCHES, BENCH_NAMES, describeBench } from "../../mount/bench/catalogue.ts";
 import { formOrder, stepsOf } from "../../mount/bench/measure.ts";
 import { Interrupted, sleep, unlessAborted } from "../../mount/bench/plan.ts";
 import {
@@ -12,6 +13,7 @@ import {
   summarise,
   writerResult,
 } from "../../mount/bench/summary.ts";
+import { PATH_NAMES } from "../../src/kernel/knobs.ts";
 import type { WriterRound } from "../../mount/bench/summary.ts";
 
 function roundOf(...latencies: number[]): WriterRound {
@@ -23,6 +25,14 @@ function roundOf(...latencies: number[]): WriterRound {
   }
   return { histogram, counts };
 }
+
+test("every path that has two forms is measured, under its own name", () => {
+  for (const [path, name] of PATH_NAMES.entries()) {
+    expect(BENCHES.filter((bench) => bench.name === name).map((bench) => bench.path)).toEqual([path]);
+    expect(describeBench(name).length).toBeGreaterThan(20);
+  }
+  expect(new Set(BENCH_NAMES).size).toBe(BENCH_NAMES.length);
+});
 
 test("forms alternate A B B A", () => {
   const short = formOrder(4).map((form) => (form === "lockfree" ? "A" : "B"));
