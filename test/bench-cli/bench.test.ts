@@ -9,7 +9,7 @@ import type { BenchResult, Comparison, Form, FormResult, WriterResult } from "..
 import { EXIT } from "../../mount/cli/exit-codes.ts";
 import { parseMountInfo } from "../../mount/mountinfo.ts";
 import { PROGRAM, synthproc } from "../cli/helpers.ts";
-import { cannotMount, removeDirectory, temporaryDirectory, until } from "../mount/helpers.ts";
+import { cannotMount, removeDirectory, temporaryDirectory } from "../mount/helpers.ts";
 import { ended } from "../support/programs.ts";
 import type { Outcome } from "../support/programs.ts";
 import { parseResult } from "./schema.ts";
@@ -280,6 +280,15 @@ function isIn(program: string, folder: string): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
     throw error;
+  }
+}
+
+/** Waits until something is true. @throws Error if it is not within 40 seconds: the program may have to be built first */
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + 40_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await sleep(20);
   }
 }
 
