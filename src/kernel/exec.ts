@@ -178,12 +178,12 @@ function failHalfway(k: Kernel, task: Ptr, signal: Ptr, cred: Ptr): false {
   return false;
 }
 
-/** The credentials that the process will have: set-user-ID (prepare_bprm_creds, bprm_creds_from_file). */
+/** The credentials that the process will have: set-user-ID, unless it has no_new_privs (bprm_creds_from_file). */
 function execCreds(k: Kernel, task: Ptr, program: Program): Ptr {
   const { m } = k;
   const old = m.load(task + TASK.cred);
   const cred = prepareCreds(k, old);
-  const owner = program.setuid;
+  const owner = m.load(task + TASK.noNewPrivs) !== 0 ? -1 : program.setuid;
   if (owner >= 0 && owner !== m.load(old + CRED.euid)) {
     for (const field of [CRED.euid, CRED.suid, CRED.fsuid]) m.plainStore(cred + field, owner);
     setCapabilities(k, cred, owner === 0);

@@ -2,11 +2,11 @@
  * A policy for all threads of a process at once: landlock_restrict_self with LANDLOCK_RESTRICT_SELF_TSYNC, the second
  * writer of exec_update_lock besides exec (landlock_restrict_sibling_threads, security/landlock/tsync.c).
  *
- * Every thread gets new credentials, with the same ids, and no_new_privs; the calling thread, which has set no_new_privs
- * for itself before, after the others and outside of the lock. In the kernel each thread does so itself, between two
+ * Every thread gets new credentials, with the same ids, and no_new_privs if the calling thread has that; the calling
+ * thread gets its own after the others and outside of the lock. In the kernel each thread does so itself, between two
  * barriers; that the caller waits for them is the time between {@link tsyncBegin} and {@link tsyncFinish}. The kernel only
  * tries exec_update_lock, and starts the call again if it is taken, lest two callers wait for each other's threads; here
- * it is waited for, as the process has one actor.
+ * it is waited for, as the process has one actor. That the caller must have no_new_privs or CAP_SYS_ADMIN is not checked.
  */
 import { ArenaFullError } from "../shm/slab.ts";
 import type { Ptr } from "../sync/atomics.ts";
@@ -25,8 +25,13 @@ export interface TsyncInFlight {
   readonly cred: Ptr;
 }
 
+/** From now on no exec of this thread gives it privileges (PR_SET_NO_NEW_PRIVS). */
+export function setNoNewPrivs(k: Kernel, task: Ptr): void {
+  k.m.store(task + TASK.noNewPrivs, 1);
+}
+
 /**
- * Gives all threads of a process new credentials and no_new_privs.
+ * Gives all threads of a process new credentials, and no_new_privs if the caller has it.
  * @throws ArenaFullError; nothing has happened then
  * @pre the caller acts as the process
  */
@@ -41,7 +46,6 @@ export function tsync(k: Kernel, task: Ptr): void {
 export function tsyncBegin(k: Kernel, task: Ptr): TsyncInFlight {
   if (!k.slab.reserve(Cache.cred, 1)) throw new ArenaFullError("no memory for credentials");
   const cred = prepareCreds(k, k.m.load(task + TASK.cred));
-  k.m.store(task + TASK.noNewPrivs, 1);
   execUpdateWriteBegin(k, k.m.load(task + TASK.signal));
   return { task, cred };
 }
@@ -55,9 +59,12 @@ export function tsyncFinish(k: Kernel, { task, cred }: TsyncInFlight): boolean {
   // Threads that don't share the caller's credentials need some of their own.
   const enough = k.slab.reserve(Cache.cred, threadCount(k, task));
   const old = m.load(task + TASK.cred);
+  const noNewPrivs = m.load(task + TASK.noNewPrivs) !== 0;
   if (enough) {
     for (let thread = firstThread(k, task); thread !== 0; thread = nextThread(k, thread)) {
-      if (thread !== task && !isZombie(k, thread)) restrictThread(k, thread, old, cred);
+      if (thread === task || isZombie(k, thread)) continue;
+      if (noNewPrivs) setNoNewPrivs(k, thread);
+      restrictThread(k, thread, old, cred);
     }
   }
   execUpdateWriteEnd(k, m.load(task + TASK.signal));
@@ -68,9 +75,6 @@ export function tsyncFinish(k: Kernel, { task, cred }: TsyncInFlight): boolean {
 
 /** restrict_one_thread */
 function restrictThread(k: Kernel, thread: Ptr, callersOld: Ptr, callersNew: Ptr): void {
-  const { m } = k;
-  const own = m.load(thread + TASK.cred);
-  const cred = own === callersOld ? getCred(k, callersNew) : prepareCreds(k, own);
-  m.store(thread + TASK.noNewPrivs, 1);
-  commitCreds(k, thread, cred);
+  const own = k.m.load(thread + TASK.cred);
+  commitCreds(k, thread, own === callersOld ? getCred(k, callersNew) : prepareCreds(k, own));
 }

@@ -211,6 +211,8 @@ describe("a held writer", () => {
     expect(bound()).toEqual(tids);
     expect(status(500, "Uid")).toBe("1000\t1000\t1000\t1000");
     expect(proc.as(1000).cat("500/io")).toMatch(/^rchar/);
+    expect(ok("exec 500 /bin/true --setuid 0")).toBe("the user ids stay: it has no_new_privs");
+    expect(status(500, "Uid")).toBe("1000\t1000\t1000\t1000");
   });
 
   test("while simulated time is paused, is said to wait for it", () => {

@@ -15,7 +15,7 @@ import type { Program } from "../../src/kernel/config.ts";
 import { CRED, FILES, MM, SIGHAND, SIGNAL, TASK } from "../../src/kernel/layout.ts";
 import { findTask } from "../../src/kernel/pid.ts";
 import { isZombie, taskComm } from "../../src/kernel/task.ts";
-import { tsync, tsyncBegin, tsyncFinish } from "../../src/kernel/tsync.ts";
+import { setNoNewPrivs, tsync, tsyncBegin, tsyncFinish } from "../../src/kernel/tsync.ts";
 import { rwsemIsLocked } from "../../src/sync/rwsem.ts";
 import { timerCreate, timersStart } from "../../src/time/posix-timers.ts";
 import { TEST_CONFIG, testKernel } from "../support/kernel.ts";
@@ -223,6 +223,7 @@ describe("TSYNC", () => {
     k.m.store(mm() + MM.dumpable, SUID_DUMP_USER);
     const cred = (thread: number): number => k.m.load(thread + TASK.cred);
     const before = [task, shared, apart].map(cred);
+    setNoNewPrivs(k, task);
     const flight = tsyncBegin(k, task);
     expect(writing()).toEqual({ odd: true, update: true, guard: false });
     expect([task, shared, apart].map(cred)).toEqual(before);
@@ -234,6 +235,17 @@ describe("TSYNC", () => {
     expect([task, shared, apart].map((thread) => k.m.load(cred(thread) + CRED.uid))).toEqual([1000, 1000, 1001]);
     expect([task, shared, apart].map((thread) => k.m.load(thread + TASK.noNewPrivs))).toEqual([1, 1, 1]);
     expect(dumpable()).toBe(SUID_DUMP_USER);
+  });
+
+  test("no_new_privs comes from the caller alone, and no exec gives privileges then", () => {
+    const thread = cloneThread(k, task);
+    tsync(k, task);
+    expect([task, thread].map((one) => k.m.load(one + TASK.noNewPrivs))).toEqual([0, 0]);
+    setNoNewPrivs(k, thread);
+    tsync(k, thread);
+    expect([task, thread].map((one) => k.m.load(one + TASK.noNewPrivs))).toEqual([1, 1]);
+    execTask(k, task, execSpec(k, 1));
+    expect([euid(), dumpable()]).toEqual([1000, SUID_DUMP_USER]);
   });
 
   test("leaks nothing", () => {

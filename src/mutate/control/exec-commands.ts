@@ -10,7 +10,7 @@ import { HOST, MM, TASK } from "../../kernel/layout.ts";
 import { Random } from "../../kernel/random.ts";
 import { isKernelThread } from "../../kernel/task.ts";
 import type { TsyncInFlight } from "../../kernel/tsync.ts";
-import { tsyncBegin, tsyncFinish } from "../../kernel/tsync.ts";
+import { setNoNewPrivs, tsyncBegin, tsyncFinish } from "../../kernel/tsync.ts";
 import type { ControlResult } from "../../proc/synthproc/control.ts";
 import { bytesText, latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
@@ -79,6 +79,7 @@ export function exec(k: Kernel, words: Words, world: World): ControlResult {
   if (typeof spec === "number") return outcome(spec);
   const task = actBegin(k, pid);
   if (task < 0) return outcome(task);
+  const bound = options.setuid !== undefined && k.m.load(task + TASK.noNewPrivs) !== 0;
   const flight = beginExec(k, task, { ...spec, envp: environment ?? environmentNow(k, task) });
   if (typeof flight === "number") return refusal(flight);
   if (holdMs !== undefined && holdExec(k, flight, bootTimeNs(k) + holdMs * NS_PER_MS)) return held(k);
@@ -86,7 +87,7 @@ export function exec(k: Kernel, words: Words, world: World): ControlResult {
   const runs = execFinish(k, flight);
   actEnd(k, task);
   if (holdMs !== undefined) return notHeld(k);
-  if (runs) return DONE;
+  if (runs) return bound ? { errno: 0, text: "the user ids stay: it has no_new_privs" } : DONE;
   reapIfInits(k, tgid);
   return { errno: 0, text: `${tgid} was killed by SIGSEGV` };
 }
@@ -142,6 +143,7 @@ export function tsync(k: Kernel, words: Words): ControlResult {
 /** As tsyncBegin; if there is no memory for it, the caller no longer acts as the process. @throws ArenaFullError */
 function beginTsync(k: Kernel, task: Ptr): TsyncInFlight {
   try {
+    setNoNewPrivs(k, task);
     return tsyncBegin(k, task);
   } catch (error) {
     actEnd(k, task);

@@ -9,7 +9,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { TASK } from "../../kernel/layout.ts";
 import { Random } from "../../kernel/random.ts";
 import type { TsyncInFlight } from "../../kernel/tsync.ts";
-import { tsyncBegin, tsyncFinish } from "../../kernel/tsync.ts";
+import { setNoNewPrivs, tsyncBegin, tsyncFinish } from "../../kernel/tsync.ts";
 import { ArenaFullError } from "../../shm/slab.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { brokenProgram } from "../failing.ts";
@@ -63,6 +63,7 @@ function execSpec(k: Kernel, known: Program, operation: Of<"exec">): ExecSpec {
 export function applyTsync(k: Kernel, task: Ptr, { untilNs }: Of<"tsync">): number {
   let flight: TsyncInFlight;
   try {
+    setNoNewPrivs(k, task);
     flight = tsyncBegin(k, task);
   } catch (error) {
     actEnd(k, task);
