@@ -576,4 +576,6 @@ export const HOST = record({
   toldStale: OPEN_NODE_BUCKETS,
   /** Reads of /proc/sys/kernel/random/uuid so far. [atomic] */
   uuidsMade: WORD,
+  /** Nodes handed out for files of which each look-up gives another. [atomic] */
+  separateNodes: WORD,
 });

@@ -66,6 +66,12 @@ export interface SeqCursor {
 
 export { PTRACE_MODE_ATTACH_FSCREDS, PTRACE_MODE_READ_FSCREDS, PTRACE_MODE_READ_REALCREDS } from "../kernel/flags.ts";
 
+/**
+ * st_size of files whose writes may have to wait. FUSE lets writes of one file run beside each other only below its end:
+ * behind a write that waits, all others would do so too, and could not even be killed.
+ */
+export const PARALLEL_WRITES_SIZE = 2 ** 20;
+
 /** What a permission check asks for, as access(2) and the kernel's MAY_* have it. */
 export const MAY_EXEC = 1;
 export const MAY_WRITE = 2;
@@ -92,6 +98,13 @@ interface RowBase {
   readonly pinned?: boolean;
   /** Takes what is written at `offset`; absent: EINVAL for process files, EIO for root files. */
   readonly write?: (c: Context, offset: number, data: Uint8Array) => number;
+  /**
+   * True if each look-up of the file gives a node of its own. The kernel lets one write of a FUSE inode through at a time,
+   * and who is next can't be killed: a write that waits here would hold up all others, though they wait for nothing.
+   */
+  readonly separate?: boolean;
+  /** st_size, if not 0. */
+  readonly size?: number;
   /** True if even CAP_DAC_OVERRIDE can't open it for writing (sysctl and net files without the bit). */
   readonly strictMode?: boolean;
 }

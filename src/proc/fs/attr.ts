@@ -18,9 +18,9 @@ function keepName(c: RequestContext, seconds: number): number {
   return c.k.m.load(HOST.hidepid) === HIDEPID_OFF ? seconds : 0;
 }
 
-/** Fills in everything about an entry at the root. */
+/** Fills in everything about an entry at the root. Where look-ups give nodes of their own, `c.generation` says which. */
 export function fillStatic(c: RequestContext, entry: Entry, out: Attr): void {
-  encodeRow(out, entry.number, 0, 0);
+  encodeRow(out, entry.number, 0, entry.row.separate === true ? c.generation : 0);
   fillCommon(entry, out);
   out.inoHi = 0;
   out.inoLo = entry.inode;
@@ -61,11 +61,11 @@ export function fillTimes(c: RequestContext, task: Ptr, out: Attr): void {
   out.timeNsec = start - seconds * NSEC_PER_SEC;
 }
 
-/** Mode, nlink, and no size, owned by root. */
+/** Mode, nlink and size of a row, owned by root. */
 function fillCommon(entry: Entry, out: Attr): void {
   out.mode = entry.mode;
   out.nlink = entry.nlink;
-  out.size = 0;
+  out.size = entry.row.size ?? 0;
   out.rdev = 0;
   rootOwner(out);
 }

@@ -167,7 +167,7 @@ export class Entries {
       type: format === S_IFDIR ? DT_DIR : format === S_IFLNK ? DT_LNK : DT_REG,
       nlink: format === S_IFDIR ? 2 : 1,
       inode: number === ROOT_ROW ? ROOT_INODE : (row.inode ?? this.nextInode(scope)),
-      keep: KEEP_NAME,
+      keep: row.separate === true ? 0 : KEEP_NAME,
       rootOwned: scope === Scope.root || (parent !== null && (parent.row.rootOwned === true || parent.rootOwned)),
     };
   }

@@ -23,6 +23,7 @@ export function lookupIn(
   if (entry === undefined)
     return directory === c.entries.root ? lookupPid(c, name, out) : lookupHidden(c, directory, name, out);
   if (directory.row.unreadable !== undefined && directory.row.unreadable(c) !== 0) return -ENOENT;
+  if (entry.row.separate === true) c.generation = c.k.m.add(HOST.separateNodes, 1);
   fillEntry(c, entry, out);
   return 0;
 }

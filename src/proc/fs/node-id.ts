@@ -9,7 +9,8 @@
  *     target | kind 4, -, tid 22      | inode 32               what a link of fd/ or ns/ leads to
  *     own    | -                      | pid 32                 the link that a caller's own pid is
  *
- * A generation is the low bits of the pid's (see kernel/pid.ts); rows outside of process directories have tid 0.
+ * A generation is the low bits of the pid's (see kernel/pid.ts); rows outside of process directories have tid 0, and in
+ * place of it nothing, or a number that tells look-ups of one row apart (Row.separate).
  */
 import { ROOT_INODE } from "./inode.ts";
 

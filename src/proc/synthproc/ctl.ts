@@ -8,6 +8,7 @@ import type { Subject } from "../../kernel/subject.ts";
 import { CAP_SYS_ADMIN } from "../../kernel/subject.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Context, RawRow } from "../row.ts";
+import { PARALLEL_WRITES_SIZE } from "../row.ts";
 import { WOULD_WAIT } from "../vfs.ts";
 import type { Answer } from "./answer.ts";
 import { dropAnswer, hasAnswer, keepAnswer, readAnswer, writtenText } from "./answer.ts";
@@ -35,6 +36,8 @@ export function ctlRow(control: ControlHandler): RawRow {
     type: "raw",
     name: "ctl",
     mode: 0o666,
+    size: PARALLEL_WRITES_SIZE,
+    separate: true,
     doc: "commands to the simulation; needs uid 0 or CAP_SYS_ADMIN to write",
     read: (c, offset, dest) => (hasAnswer(c) ? readAnswer(c, offset, dest) : readHelp(help, offset, dest)),
     write: (c, offset, data) => runLine(c, control, offset, data),

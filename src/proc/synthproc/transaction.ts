@@ -8,6 +8,7 @@ import { EBUSY, EFBIG, EINVAL } from "../../kernel/errno.ts";
 import { PAGE_SIZE } from "../../kernel/layout.ts";
 import { OPEN_FILE } from "../../kernel/open-file.ts";
 import type { Context, RawRow } from "../row.ts";
+import { PARALLEL_WRITES_SIZE } from "../row.ts";
 import { WOULD_WAIT } from "../vfs.ts";
 import type { Answer } from "./answer.ts";
 import { dropAnswer, hasAnswer, keepAnswer, readAnswer, writtenText } from "./answer.ts";
@@ -40,6 +41,8 @@ export function transactionRow(transaction: Transaction): RawRow {
     type: "raw",
     name: transaction.name,
     mode: 0o666,
+    size: PARALLEL_WRITES_SIZE,
+    separate: true,
     doc: transaction.doc,
     read: readResult,
     write: (c, offset, data) => transact(c, transaction, offset, data),
