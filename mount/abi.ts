@@ -78,6 +78,8 @@ export const DIRENT_SIZE = 24;
 // FOPEN flags of an open reply
 export const FOPEN_DIRECT_IO = 1 << 0;
 export const FOPEN_NONSEEKABLE = 1 << 2;
+/** Direct writes within the file's size don't exclude each other (since Linux 6.2). */
+export const FOPEN_PARALLEL_DIRECT_WRITES = 1 << 6;
 
 /** GETATTR came through an open file, whose handle it carries. */
 export const GETATTR_FH = 1 << 0;

@@ -73,7 +73,7 @@ export class Reply {
 
   open(file: OpenFile, regular: boolean): number {
     const words = this.words;
-    let flags = regular && file.directIo ? abi.FOPEN_DIRECT_IO : 0;
+    let flags = regular && file.directIo ? abi.FOPEN_DIRECT_IO | abi.FOPEN_PARALLEL_DIRECT_WRITES : 0;
     if (file.nonSeekable) flags |= abi.FOPEN_NONSEEKABLE;
     words[abi.W_OUT] = file.handle;
     words[abi.W_OUT + 1] = file.handle / TWO_32;
