@@ -8,7 +8,7 @@ import type { BenchResult } from "../../mount/bench/result.ts";
 import { ODD_RESULTS } from "./odd.ts";
 import { recorded, sample } from "./sample.ts";
 
-const ESCAPES = new RegExp("\u001b\\[\\d+m", "g");
+const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, "g");
 
 function expected(name: string): string {
   return readFileSync(fileURLToPath(new URL(`expected/${name}`, import.meta.url)), "utf8");

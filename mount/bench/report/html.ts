@@ -19,25 +19,24 @@ const FORM_TEXTS: Record<Form, string> = { lockfree: "as patched", locked: "as b
 const WIDE = 1080;
 const NARROW = 400;
 
-/** The whole page. */
+/** The whole page; it is well-formed XML too. */
 export function renderHtml(result: BenchResult): string {
   const names = list(describe.names(result));
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <title>synthproc bench: ${names}</title>
-        <style>
-          ${new Markup(STYLE)}
-        </style>
-      </head>
-      <body>
-        <main>${[heading(result), overview(result), ...paths(result), storms(result.storms), method(result)]}</main>
-      </body>
-    </html> `;
-  return page.text;
+  const page = html`<html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
+      <title>synthproc bench: ${names}</title>
+      <style>
+        ${new Markup(STYLE)}
+      </style>
+    </head>
+    <body>
+      <main>${[heading(result), overview(result), ...paths(result), storms(result.storms), method(result)]}</main>
+    </body>
+  </html>`;
+  return `<!DOCTYPE html>\n${page.text}\n`;
 }
 
 function heading(result: BenchResult): Markup {

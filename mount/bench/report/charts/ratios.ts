@@ -9,10 +9,24 @@ import type { Scale } from "./scales.ts";
 import { logScale } from "./scales.ts";
 import type { Point, Shape, ToPixels } from "./shapes.ts";
 import { circle, diamond, label, line, shapes } from "./shapes.ts";
-import { COLOURS, FONT_SIZE, draw } from "./svg.ts";
+import { COLOURS, draw } from "./svg.ts";
 
 const ROW = 22;
-const ROWS_TOP = 46;
+/** Above the rows are the titles of the panels, below them the values of the axis. */
+const [ABOVE, BELOW] = [46, 30];
+/** Room for the longest name there is. */
+const NAMES = 146;
+const [GAP, RIGHT] = [30, 10];
+
+/** One figure, drawn. */
+interface Panel {
+  metric: Metric;
+  /** Of ECharts: which grid and which axes. */
+  grid: number;
+  left: number;
+  width: number;
+  scale: Scale;
+}
 
 /**
  * Ratios with their intervals, a panel for each figure, a row for each comparison. The side of a marker says who wins;
@@ -23,47 +37,51 @@ export function ratioChart(
   metrics: readonly Metric[],
   { id, width, title }: { id: string; width: number; title: string },
 ): Markup {
-  const names = 146;
-  const gap = 30;
-  const panel = (width - names - 10 - gap * (metrics.length - 1)) / metrics.length;
-  const scales = metrics.map((metric) => ratioScale(comparisons.map(metric.ratio), panel));
-  const height = ROWS_TOP + comparisons.length * ROW + 30;
-  const left = (index: number) => names + index * (panel + gap);
+  const rows = comparisons.length;
+  const all = panels(comparisons, metrics, width);
   return draw({
     id,
     width,
-    height,
+    height: ABOVE + rows * ROW + BELOW,
     title,
     description: comparisons.map((comparison) => ratioText(comparison, metrics)).join(" "),
     option: {
-      title: metrics.map((metric, index) => panelTitle(metric, left(index) + panel / 2)),
-      grid: metrics.map((_, index) => ({ left: left(index), width: panel, top: ROWS_TOP, bottom: 30 })),
-      xAxis: scales.map((scale, index) => logAxis(index, scale, (value) => String(value))),
-      yAxis: metrics.map((_, index) => hiddenAxis(index, comparisons.length, true)),
-      series: [
-        ...scales.map((scale, index) => verticals(scale, index, comparisons.length)),
-        ...metrics.map((_, index) =>
-          shapes(index, (at) => [line(at(0, 0), at(0, comparisons.length), COLOURS.muted, { lineWidth: 1.5 })]),
-        ),
-        ...metrics.map((metric, index) => shapes(index, (at) => ratioMarks(comparisons, metric, scales[index]!, at))),
-        shapes(0, (at) => comparisons.map(({ name }, row) => label(name, [names - 12, at(0, row + 0.5)[1]], "right"))),
-      ],
+      grid: all.map((panel) => ({ left: panel.left, width: panel.width, top: ABOVE, bottom: BELOW })),
+      xAxis: all.map(({ grid, scale }) => logAxis(grid, scale, String)),
+      yAxis: all.map(({ grid }) => hiddenAxis(grid, rows, true)),
+      series: [...all.flatMap((panel) => panelSeries(comparisons, panel)), names(comparisons)],
     },
   });
 }
 
-function panelTitle(metric: Metric, left: number): Shape {
-  return {
-    text: PANEL_TITLES[metric.key],
-    subtext: metric.moreIsBetter ? "better →" : "← better",
-    left,
-    top: 0,
-    textAlign: "center",
-    padding: 0,
-    itemGap: 3,
-    textStyle: { color: COLOURS.ink, fontSize: FONT_SIZE, fontWeight: 600 },
-    subtextStyle: { color: COLOURS.muted, fontSize: FONT_SIZE - 1 },
-  };
+function panels(comparisons: readonly Comparison[], metrics: readonly Metric[], all: number): Panel[] {
+  const width = (all - NAMES - RIGHT - GAP * (metrics.length - 1)) / metrics.length;
+  return metrics.map((metric, grid) => {
+    const scale = ratioScale(comparisons.map(metric.ratio), width);
+    return { metric, grid, left: NAMES + grid * (width + GAP), width, scale };
+  });
+}
+
+function panelSeries(comparisons: readonly Comparison[], { metric, grid, left, width, scale }: Panel): Shape[] {
+  const rows = comparisons.length;
+  return [
+    verticals(scale, grid, rows),
+    shapes(grid, (at) => [line(at(0, 0), at(0, rows), COLOURS.muted)]),
+    shapes(grid, (at) => ratioMarks(comparisons, metric, scale, at)),
+    shapes(grid, () => panelTitle(metric, left + width / 2)),
+  ];
+}
+
+function names(comparisons: readonly Comparison[]): Shape {
+  const name = (text: string, [, y]: Point) => label(text, [NAMES - 12, y], "right");
+  return shapes(0, (at) => comparisons.map((comparison, row) => name(comparison.name, at(0, row + 0.5))));
+}
+
+function panelTitle(metric: Metric, middle: number): Shape[] {
+  return [
+    label(PANEL_TITLES[metric.key], [middle, 9], "center", COLOURS.ink),
+    label(metric.moreIsBetter ? "better →" : "← better", [middle, 27], "center", COLOURS.muted),
+  ];
 }
 
 const PANEL_TITLES: Record<Metric["key"], string> = {

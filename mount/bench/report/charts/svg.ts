@@ -1,12 +1,12 @@
 /** Drawings by ECharts as text: no window, no script, colours left to the style sheet of the page. */
-import { BarChart, CustomChart } from "echarts/charts";
-import { GridComponent, TitleComponent } from "echarts/components";
+import { CustomChart } from "echarts/charts";
+import { GridComponent } from "echarts/components";
 import { init, use } from "echarts/core";
 import type { EChartsCoreOption } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 import { Markup, escape } from "../markup.ts";
 
-use([BarChart, CustomChart, GridComponent, TitleComponent, SVGRenderer]);
+use([CustomChart, GridComponent, SVGRenderer]);
 
 /** The colours of the page; each is a property of its style sheet. */
 export const COLOURS = {
