@@ -20,7 +20,17 @@ import { mmput } from "../../src/mm/mm.ts";
 import { bytesText } from "../../src/shm/bytes.ts";
 import { attempt, prepare } from "./attempt.ts";
 import type { ImagePlan } from "./images.ts";
-import { IMAGE_FD, IMAGE_WORDS, Word, endProcesses, halves, imageWriter, makeImages, callers } from "./images.ts";
+import {
+  IMAGE_FD,
+  IMAGE_WORDS,
+  Word,
+  endProcesses,
+  imageWriter,
+  makeImages,
+  callers,
+  seenWords,
+  waitKindOf,
+} from "./images.ts";
 import { execUpdateEvents } from "./world.ts";
 import type { StressThread, World } from "./world.ts";
 
@@ -45,9 +55,9 @@ function traceReader(path: string, read: TraceRead): PathReader {
   const out = new TraceSnapshot();
   const look = (k: Kernel, task: number, subject: Subject): Look => {
     const error = read(k, task, subject, out);
-    const seen = words({ image: out.personality, startStack: out.startStack, mmapBase: out.mmapBase });
+    const seen = seenWords({ image: out.personality, startStack: out.startStack, mmapBase: out.mmapBase });
     // Both follow from the image: one that differs shows a mixture.
-    if (out.waitKind !== out.personality) seen[Word.image] = -1;
+    if (out.waitKind !== waitKindOf(out.personality)) seen[Word.image] = -1;
     return { error, seen };
   };
   return { path, refusal: -EPERM, look };
@@ -61,7 +71,7 @@ const mmReader: PathReader = {
     const mm = mmAccess(k, task, PTRACE_MODE_READ_FSCREDS, subject);
     if (mm < 0) return { error: mm, seen: [] };
     const image = Number(bytesText(k.m, k.m.load(mm + MM.envp)).slice("IMAGE=".length, -1));
-    const seen = words({
+    const seen = seenWords({
       image,
       startStack: k.m.load64(mm + MM.startStack),
       mmapBase: k.m.load64(mm + MM.mmapBase),
@@ -78,7 +88,7 @@ const fileReader: PathReader = {
   look: (k, task, subject) => {
     const file = pidfdGetfd(k, k.m.load(task + TASK.tgid), IMAGE_FD, 0, subject);
     if (file < 0) return { error: file, seen: [] };
-    const seen = words({ image: k.m.load64(file + FILE.ino) });
+    const seen = seenWords({ image: k.m.load64(file + FILE.ino) });
     filePut(k, file);
     return { error: 0, seen };
   },
@@ -89,27 +99,9 @@ function robustListReader(): PathReader {
   const out = new RobustList();
   const look = (k: Kernel, task: number, subject: Subject): Look => {
     const error = getRobustList(k, k.m.load(task + TASK.tgid), subject, out);
-    return { error, seen: words(out.head === 0 ? {} : { robustList: out.head }) };
+    return { error, seen: seenWords(out.head === 0 ? {} : { robustList: out.head }) };
   };
   return { path: "get_robust_list", refusal: -EPERM, look };
-}
-
-interface Shown {
-  readonly image?: number;
-  readonly startStack?: number;
-  readonly mmapBase?: number;
-  readonly robustList?: number;
-}
-
-/** What was shown, as words of a state. */
-function words(shown: Shown): (number | undefined)[] {
-  const seen = Array<number | undefined>(IMAGE_WORDS).fill(undefined);
-  seen[Word.image] = shown.image;
-  for (const field of ["startStack", "mmapBase", "robustList"] as const) {
-    const address = shown[field];
-    if (address !== undefined) [seen[Word[field]], seen[Word[field] + 1]] = halves(address);
-  }
-  return seen;
 }
 
 function reader(c: StressThread<ImagePlan>): () => void {

@@ -2,8 +2,8 @@
  * Processes whose image changes all the time: the writer of the exec_update family's worlds.
  *
  * Their owner is uid 1000. An image is open to the owner, or closed: set-user-ID root by exec, or not dumpable. What an
- * image looks like follows from its number: personality and wait kind, environment, an open file, and addresses of its
- * memory, so that a reader can tell which image it has seen. Whatever changes, the process also does a unit of I/O in the same step, so that
+ * image looks like follows from its number: personality and wait kind, environment, an open file, a timer, and addresses of
+ * its memory, so that a reader can tell which image it has seen. Whatever changes, the process also does a unit of I/O in the same step, so that
  * its counters tell one state from the next.
  */
 import { actBegin, actEnd } from "../../src/kernel/actor.ts";
@@ -20,6 +20,8 @@ import { findTask } from "../../src/kernel/pid.ts";
 import { setRobustList } from "../../src/kernel/robust-list.ts";
 import { setTaskState } from "../../src/kernel/task.ts";
 import { tsync } from "../../src/kernel/tsync.ts";
+import { Wait } from "../../src/kernel/wait-kinds.ts";
+import { timerCreate } from "../../src/time/posix-timers.ts";
 import type { Who } from "../../src/check/oracles/access.ts";
 import { CLOSED, OPEN } from "../../src/check/oracles/access.ts";
 import { IO_AMOUNT, imageCounters } from "../../src/check/oracles/io.ts";
@@ -31,6 +33,8 @@ import type { StressThread } from "./world.ts";
 
 /** Who owns the processes. */
 export const OWNER = 1000;
+/** Somebody else. */
+export const STRANGER = 2000;
 const ORDINARY = 0;
 const SETUID_ROOT = 1;
 
@@ -44,8 +48,36 @@ export const Word = {
   startStack: 3,
   mmapBase: 5,
   robustList: 7,
+  startBrk: 9,
 } as const;
-export const IMAGE_WORDS = 9;
+export const IMAGE_WORDS = 11;
+
+/** What a read shows of an image; what it doesn't show is absent. */
+export interface Seen {
+  readonly amount?: number;
+  readonly image?: number;
+  readonly startStack?: number;
+  readonly mmapBase?: number;
+  readonly robustList?: number;
+  readonly startBrk?: number;
+}
+
+/** What was seen, as words of a state. */
+export function seenWords(seen: Seen): (number | undefined)[] {
+  const words = Array<number | undefined>(IMAGE_WORDS).fill(undefined);
+  words[Word.amount] = seen.amount;
+  words[Word.image] = seen.image;
+  for (const field of ["startStack", "mmapBase", "robustList", "startBrk"] as const) {
+    const address = seen[field];
+    if (address !== undefined) [words[Word[field]], words[Word[field] + 1]] = halves(address);
+  }
+  return words;
+}
+
+/** What the process of an image waits for. */
+export function waitKindOf(image: number): number {
+  return [Wait.disk, Wait.select, Wait.signal][image % 3] as number;
+}
 
 /** A descriptor that each image opens anew: the inode of its file is the number of the image. */
 export const IMAGE_FD = 3;
@@ -110,20 +142,22 @@ function changeImage(k: Kernel, history: SharedHistory, track: number, task: num
   if (change.program === ORDINARY) setIdentity(k, task, OWNER, OWNER, []);
   const exec = execBegin(k, task, specOf(k, next, change));
   m.store(task + TASK.personality, next);
-  setTaskState(k, task, TASK_INTERRUPTIBLE, next);
+  setTaskState(k, task, TASK_INTERRUPTIBLE, waitKindOf(next));
   setRobustList(k, task);
   openFile(k, task, next);
   account(k, task);
   const access = change.program === ORDINARY && change.nonDumpable !== true ? OPEN : CLOSED;
   history.publish(track, begun, [access, amount + 1, next, ...addressesOf(k, task)]);
   execFinish(k, exec);
+  if (timerCreate(k, task, { clock: 0, signo: 14, value: next, notify: 0, notifyPid: 1 }) < 0) throw new Error("timer");
   history.end(track);
 }
 
 function addressesOf(k: Kernel, task: number): number[] {
   const { m } = k;
   const mm = m.load(task + TASK.mm);
-  const addresses = [m.load64(mm + MM.startStack), m.load64(mm + MM.mmapBase), m.load64(task + TASK.robustList)];
+  const ofMm = [m.load64(mm + MM.startStack), m.load64(mm + MM.mmapBase)];
+  const addresses = [...ofMm, m.load64(task + TASK.robustList), m.load64(mm + MM.startBrk)];
   return addresses.flatMap((address) => halves(address));
 }
 
@@ -229,7 +263,7 @@ export interface Caller {
 /** Who reads, in a thread: mostly the owner, whose answer changes. */
 export function callers(c: StressThread<unknown>): () => Caller {
   const owner: Caller = { who: "owner", subject: new SlowSubject(c, OWNER) };
-  const stranger: Caller = { who: "stranger", subject: new SlowSubject(c, 2000) };
+  const stranger: Caller = { who: "stranger", subject: new SlowSubject(c, STRANGER) };
   const root: Caller = { who: "root", subject: new SlowSubject(c, 0) };
   return () => [stranger, root][c.random.below(16)] ?? owner;
 }
