@@ -22,6 +22,8 @@ export const FIRST_OBJECT = 2;
 /** The object may be this or that one at the moment: the answer can't be judged by it. */
 export const UNKNOWN = -1;
 
+/** The largest answer. */
+const GREATER = 2;
 const ESRCH = 3;
 const EPERM = 1;
 const EBADF = 9;
@@ -69,7 +71,7 @@ function fits({ who, object, isFile, result }: Comparison, [first, second]: Pair
   // A task that is gone can still be looked at by who has found it before.
   const allowed = mayLook(who, first.words[0] as number) && mayLook(who, second.words[0] as number);
   if (result === -EPERM) return !allowed;
-  if (!allowed) return false;
+  if (!allowed || result > GREATER) return false;
   const [one, other] = objectsOf(object, [first, second]);
   const lacking = isFile && (one === 0 || other === 0);
   if (lacking || result < 0) return lacking && result === -EBADF;
