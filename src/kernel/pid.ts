@@ -94,6 +94,21 @@ export function pidGeneration(k: Kernel, pid: number): number {
   return k.m.load(k.m.load(HOST.pidGeneration) + pid);
 }
 
+/** generationOf: the pid names another task by now, or none. */
+export const NO_GENERATION = 0;
+
+/**
+ * Which use of a pid it was that {@link findTask} gave this task for. The task itself doesn't say it for sure: an exec of
+ * another thread hands pids over, and changes both tasks one field after the other.
+ * @returns the generation; NO_GENERATION if the pid no longer names the task: look again
+ * @pre RCU since findTask
+ */
+export function generationOf(k: Kernel, pid: number, task: Ptr): number {
+  const generation = pidGeneration(k, pid);
+  const current = findTask(k, pid) === task && pidGeneration(k, pid) === generation;
+  return current ? generation : NO_GENERATION;
+}
+
 /** The smallest pid ≥ `from` that leads a process (next_tgid), or -1. */
 export function nextTgid(k: Kernel, from: number): number {
   if (from >= PID_MAX_LIMIT) return -1;

@@ -1,6 +1,8 @@
 /** Names: from a directory that the caller may search to the entry of that name. */
 import { ENOENT } from "../../kernel/errno.ts";
-import { HOST, TASK } from "../../kernel/layout.ts";
+import { HOST } from "../../kernel/layout.ts";
+import { NO_GENERATION, generationOf } from "../../kernel/pid.ts";
+import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
 import { fillEntry, fillProcess } from "./attr.ts";
 import type { RequestContext } from "./context.ts";
@@ -33,12 +35,21 @@ function lookupHidden(c: RequestContext, directory: DirEntry, name: string, out:
   return find === undefined ? -ENOENT : find(c, name, out);
 }
 
+/** Whatever has the pid now; its generation goes to `c.generation`. */
+function walkToPid(c: RequestContext, pid: number): Ptr {
+  for (;;) {
+    const task = walkToTask(c.k, pid, 0, ANY_GENERATION);
+    c.generation = task === NULL ? NO_GENERATION : generationOf(c.k, pid, task);
+    if (task === NULL || c.generation !== NO_GENERATION) return task;
+  }
+}
+
 /** A process, a thread (found, though never listed), or the caller itself (proc_pid_lookup). */
 function lookupPid(c: RequestContext, name: string, out: Attr): number {
   const pid = nameToPid(name);
   if (pid < 0) return -ENOENT;
   const { k } = c;
-  const task = walkToTask(k, pid, 0, ANY_GENERATION);
+  const task = walkToPid(c, pid);
   // Should a simulated process have the caller's own pid, the caller still finds itself: tools give up otherwise.
   if (pid === c.subject.tid() || task === NULL) {
     if (!isOwn(c, pid)) return -ENOENT;
@@ -49,7 +60,6 @@ function lookupPid(c: RequestContext, name: string, out: Attr): number {
   if (hidden && !hasPidPermissions(k, task, HIDEPID_INVISIBLE, c.subject)) return -ENOENT;
   c.task = task;
   c.tid = pid;
-  c.generation = k.m.load(task + TASK.pidGeneration);
   fillProcess(c, c.entries.process, out);
   return 0;
 }

@@ -1,7 +1,7 @@
 /** Listings: of the root with its processes (fs/proc/root.c, proc_pid_readdir), and of directories of fixed rows. */
 import { EINVAL, ENOENT } from "../../kernel/errno.ts";
-import { PID_MAX_LIMIT, TASK } from "../../kernel/layout.ts";
-import { findTask, nextTgid } from "../../kernel/pid.ts";
+import { PID_MAX_LIMIT } from "../../kernel/layout.ts";
+import { NO_GENERATION, findTask, generationOf, nextTgid } from "../../kernel/pid.ts";
 import { NULL } from "../../sync/atomics.ts";
 import { fillEntry, fillParentInode, fillProcess, fillStatic } from "./attr.ts";
 import type { RequestContext } from "./context.ts";
@@ -106,11 +106,12 @@ function listProcesses(c: RequestContext, first: number, plus: Attr | null, sink
 
 /** Fills in everything about /proc/<pid>. @returns false if it has just gone */
 function fillPid(c: RequestContext, pid: number, out: Attr): boolean {
-  const task = findTask(c.k, pid);
-  if (task === NULL) return false;
-  c.task = task;
+  do {
+    c.task = findTask(c.k, pid);
+    if (c.task === NULL) return false;
+    c.generation = generationOf(c.k, pid, c.task);
+  } while (c.generation === NO_GENERATION);
   c.tid = pid;
-  c.generation = c.k.m.load(task + TASK.pidGeneration);
   fillProcess(c, c.entries.process, out);
   return true;
 }

@@ -57,7 +57,8 @@ function refWalkToTask(k: Kernel, tid: number, generation: number, mask: number)
   if (!refWalkBegin(k)) return NULL;
   rcuReadLock(k.t);
   let task = pidTask(k, tid, generation, mask);
-  if (task !== NULL && !getTask(k, task)) task = NULL;
+  // One that has just been released may have left its pid to another, by an exec of another thread.
+  while (task !== NULL && !getTask(k, task)) task = pidTask(k, tid, generation, mask);
   rcuReadUnlock(k.t);
   if (task !== NULL) putTask(k, task);
   refWalkEnd(k);

@@ -1,6 +1,6 @@
 /** From a node id to what it stands for: the entry, its task, and whether the caller may have it. */
 import { ESTALE } from "../../kernel/errno.ts";
-import { HOST, TASK } from "../../kernel/layout.ts";
+import { HOST } from "../../kernel/layout.ts";
 import { getTask, putTask } from "../../kernel/task.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
@@ -63,12 +63,12 @@ export class Walker {
     const { c, node, entry } = this;
     if (node.tag === Tag.own) return isOwn(c, node.index) ? 0 : -ESTALE;
     if (node.tag === Tag.target) {
-      this.hold(walkToTask(c.k, node.tid, 0, ANY_GENERATION));
+      this.walkTo(node.tid, 0, ANY_GENERATION);
       return 0;
     }
     if (entry === null) return -ESTALE;
     if (entry.scope === Scope.root) return 0;
-    this.hold(walkToTask(c.k, node.tid, node.generation, node.generationMask));
+    this.walkTo(node.tid, node.generation, node.generationMask);
     if (c.task === NULL) return -ESTALE;
     return this.hidden(entry);
   }
@@ -78,7 +78,7 @@ export class Walker {
     if (!this.decode(hi, lo)) return null;
     const { c, node, entry } = this;
     if (entry !== null && entry.scope !== Scope.root) {
-      this.hold(taskOf(c.k, node.tid, node.generation, node.generationMask));
+      while (!this.hold(taskOf(c.k, node.tid, node.generation, node.generationMask)));
     }
     return entry;
   }
@@ -124,15 +124,22 @@ export class Walker {
     return true;
   }
 
-  /** A thread that may sleep keeps the task by a reference; others by not becoming quiescent. */
-  private hold(task: Ptr): void {
+  private walkTo(tid: number, generation: number, mask: number): void {
+    while (!this.hold(walkToTask(this.c.k, tid, generation, mask)));
+  }
+
+  /**
+   * A thread that may sleep keeps the task by a reference; others by not becoming quiescent.
+   * @returns false if the task has just been released. Another may have its pid, even with the same generation, after an
+   *   exec of another thread: look again
+   */
+  private hold(task: Ptr): boolean {
     const { c } = this;
     c.task = task;
-    if (task === NULL) return;
-    c.generation = c.k.m.load(task + TASK.pidGeneration);
-    if (!c.k.t.maySleep) return;
-    if (getTask(c.k, task)) this.held = task;
-    else c.task = NULL;
+    if (task === NULL || !c.k.t.maySleep) return true;
+    if (!getTask(c.k, task)) return false;
+    this.held = task;
+    return true;
   }
 
   /** With hidepid, what lies below /proc/<pid> is as closed as the directory itself, however the name was kept. */

@@ -5,7 +5,7 @@
 import { ENOENT } from "../../kernel/errno.ts";
 import { SIGNAL, TASK } from "../../kernel/layout.ts";
 import { OPEN_FILE } from "../../kernel/open-file.ts";
-import { findTask } from "../../kernel/pid.ts";
+import { NO_GENERATION, findTask, generationOf } from "../../kernel/pid.ts";
 import { firstThread, nextThread, threadCount } from "../../kernel/task.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
@@ -23,10 +23,11 @@ const FIRST = 2;
 export const TASK_DIRECTORY: DynamicDirectory = {
   lookup: (c, name, out) => {
     const tid = nameToPid(name);
-    const thread = tid < 0 ? NULL : findTask(c.k, tid);
-    if (thread === NULL || !sameGroup(c, thread)) return -ENOENT;
-    fillThread(c, thread, out);
-    return 0;
+    for (;;) {
+      const thread = tid < 0 ? NULL : findTask(c.k, tid);
+      if (thread === NULL || !sameGroup(c, thread)) return -ENOENT;
+      if (fillThread(c, thread, tid, out)) return 0;
+    }
   },
   iterate: (c, offset, plus, sink) => iterate(c, offset, plus, sink),
   describe: (c, out) => {
@@ -38,17 +39,19 @@ function sameGroup(c: RequestContext, thread: Ptr): boolean {
   return c.k.m.load(thread + TASK.signal) === c.k.m.load(c.task + TASK.signal);
 }
 
-/** Fills in everything about task/<tid>. */
-function fillThread(c: RequestContext, thread: Ptr, out: Attr): void {
-  const { m } = c.k;
+/** Fills in everything about task/<tid>. @returns false if the tid is no longer that of the thread */
+function fillThread(c: RequestContext, thread: Ptr, threadTid: number, out: Attr): boolean {
+  const found = generationOf(c.k, threadTid, thread);
+  if (found === NO_GENERATION) return false;
   const { task, tid, generation } = c;
   c.task = thread;
-  c.tid = m.load(thread + TASK.pid);
-  c.generation = m.load(thread + TASK.pidGeneration);
+  c.tid = threadTid;
+  c.generation = found;
   fillProcess(c, c.entries.thread, out);
   c.task = task;
   c.tid = tid;
   c.generation = generation;
+  return true;
 }
 
 function iterate(c: RequestContext, offset: number, plus: Attr | null, sink: DirSink): number {
@@ -57,9 +60,10 @@ function iterate(c: RequestContext, offset: number, plus: Attr | null, sink: Dir
   let thread = firstFrom(c, offset);
   for (let at = offset; thread !== NULL; at++) {
     const tid = m.load(thread + TASK.pid);
-    if (plus !== null) fillThread(c, thread, plus);
+    // A thread that has just gone is still listed, without attributes.
+    const attr = plus !== null && fillThread(c, thread, tid, plus) ? plus : null;
     processInode(c.inode, own, tid);
-    if (!sink(String(tid), c.inode.inoHi, c.inode.inoLo, DT_DIR, at + 1, plus)) {
+    if (!sink(String(tid), c.inode.inoHi, c.inode.inoLo, DT_DIR, at + 1, attr)) {
       remember(c, at, tid);
       return 0;
     }
