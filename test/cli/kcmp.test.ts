@@ -60,6 +60,15 @@ describe.skipIf(cannotMount("test/cli/kcmp"))("kcmp over a mount", () => {
     expect(await kcmp(pid, tid, "FILE", fd, await ctl(`dup ${pid} ${fd}`))).toBe("0 0");
   });
 
+  test("kernel threads share descriptors and directories with each other, and nothing with processes", async () => {
+    const { stdout } = await client("cat", server.at("2/task/2/children"));
+    const one = stdout.split(" ")[0] as string;
+    for (const type of ["FILES", "FS", "VM"]) expect(await kcmp("2", one, type)).toBe("0 0");
+    expect(await kcmp("2", one, "SIGHAND")).toMatch(/^0 [12]$/);
+    for (const type of ["FILES", "FS", "VM"]) expect(await kcmp("1", one, type)).toMatch(/^0 [12]$/);
+    expect(await kcmp(one, one, "FILE", "0", "0")).toMatch(/\(EBADF\)$/);
+  });
+
   test("what the call refuses is status 1, and says why; what makes no sense is wrong usage", async () => {
     const failed = `${EXIT.failed} synthproc: kcmp`;
     expect(await kcmp("1", "4000000", "VM")).toBe(

@@ -266,9 +266,18 @@ export class ProcessMaker {
     m.store(task + TASK.cgroup, this.cgroups[group.index] as number);
   }
 
+  /** Kernel threads all have the descriptors and directories of the first one of all (CLONE_FS | CLONE_FILES). */
+  private sharesWithIdle(task: Ptr, group: Group): boolean {
+    const { m } = this.k;
+    return (
+      group.kernel && group.fds.length === 0 && m.load(task + TASK.files) === m.load(m.load(HOST.idleTask) + TASK.files)
+    );
+  }
+
   private replaceFiles(task: Ptr, group: Group, member: number): void {
     const { k } = this;
     const { m } = k;
+    if (this.sharesWithIdle(task, group)) return;
     if (!group.shares.includes("files")) {
       putFiles(k, m.exchange(task + TASK.files, filesNew(k)));
       this.descriptors.open(m.load(task + TASK.files), group, member);
