@@ -16,14 +16,7 @@ import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { rcuReadLock, rcuReadUnlock } from "../sync/rcu.ts";
-import {
-  downReadKillable,
-  downWrite,
-  downWriteKillable,
-  rwsemIsContended,
-  upRead,
-  upWrite,
-} from "../sync/rwsem.ts";
+import { downReadKillable, downWrite, downWriteKillable, rwsemIsContended, upRead, upWrite } from "../sync/rwsem.ts";
 import { seqcountRetry, seqcountTryBegin, writeSeqcountBegin, writeSeqcountEnd } from "../sync/seqcount.ts";
 import { WAIT_OK } from "../sync/thread.ts";
 import { sleepOn } from "../sync/waitqueue.ts";
