@@ -2,6 +2,7 @@
  * Do two tasks share a resource? (kernel/kcmp.c, with "kcmp: take a lock-free exec_update_seq fast path", 6/8 of the
  * series in exec-update.ts.)
  */
+import { bytesText } from "../shm/bytes.ts";
 import type { Memory, Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { upRead } from "../sync/rwsem.ts";
@@ -210,16 +211,25 @@ function kcmpEpollTarget(k: Kernel, task1: Ptr, task2: Ptr, { idx1, idx2 }: Ques
 }
 
 /**
- * The file that an epoll file watches, only to be compared. An epoll file remembers one target, by its descriptor (see
- * FILE.data), which is looked up in the task's own table.
+ * The file that an epoll file watches, only to be compared. An epoll file remembers its targets by their descriptors, which
+ * are looked up in the task's own table.
  * @returns the file, -EINVAL for one of another kind, -ENOENT
  */
-function getEpollTfileRawPtr(k: Kernel, task: Ptr, epoll: Ptr, { tfd, toff }: EpollSlot): number {
-  const { m } = k;
-  if (m.load(epoll + FILE.kind) !== FileKind.eventpoll) return -EINVAL;
-  if (toff !== 0 || m.loadU32(epoll + FILE.data) !== tfd + 1) return -ENOENT;
-  const target = getFileRawPtr(k, task, tfd);
+function getEpollTfileRawPtr(k: Kernel, task: Ptr, epoll: Ptr, slot: EpollSlot): number {
+  if (k.m.load(epoll + FILE.kind) !== FileKind.eventpoll) return -EINVAL;
+  if (slot.toff >= timesWatched(k, epoll, slot.tfd)) return -ENOENT;
+  const target = getFileRawPtr(k, task, slot.tfd);
   return target === 0 ? -ENOENT : target;
+}
+
+/** How often a descriptor was added to an epoll file: a captured one has the lines of its fdinfo, others one target. */
+function timesWatched(k: Kernel, epoll: Ptr, fd: number): number {
+  const { m } = k;
+  const lines = bytesText(m, m.load(epoll + FILE.extra));
+  if (lines === "") return m.loadU32(epoll + FILE.data) === fd + 1 ? 1 : 0;
+  let times = 0;
+  for (const [, tfd] of lines.matchAll(/^tfd: *(\d+) /gm)) if (Number(tfd) === fd) times++;
+  return times;
 }
 
 /** A task's open file, only to be compared: a reference is taken and dropped, so that nothing leaks from who tries again. */

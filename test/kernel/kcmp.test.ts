@@ -79,6 +79,11 @@ describe.each([false, true])("locked: %s", (locked) => {
     expect(epoll(5, 6, 4)).toBe(-ENOENT);
     expect(epoll(5, 6, 5, 1)).toBe(-ENOENT);
     expect(epoll(5, 6, 5)).toBe(0);
+    const captured = "tfd:        5 events: 19\ntfd:        6 events: 19\ntfd:        5 events: 1\n";
+    const extra = k.bytes(new TextEncoder().encode(captured));
+    installFdAt(k, files, 7, fileNew(k, { kind: FileKind.eventpoll, flags: 2, extra }));
+    expect([epoll(5, 7, 5), epoll(5, 7, 5, 1), epoll(6, 7, 6)]).toEqual([0, 0, 0]);
+    expect([epoll(5, 7, 5, 2), epoll(5, 7, 4), epoll(5, 7, 6, 1)]).toEqual([-ENOENT, -ENOENT, -ENOENT]);
     k.t.lockdep.assertIdle();
     expectLockFree(k, findTask(k, a));
   });
