@@ -9,6 +9,7 @@ import { EXEC_UPDATE_BREAKS } from "./exec-update-breaks.ts";
 import type { Edit } from "./harness.ts";
 import { KCMP_BREAKS } from "./kcmp-breaks.ts";
 import { MAPS_BREAKS } from "./maps-breaks.ts";
+import { REVALIDATE_BREAKS } from "./revalidate-breaks.ts";
 import { TIMERS_BREAKS } from "./timers-breaks.ts";
 import type { Form } from "./world.ts";
 
@@ -31,4 +32,10 @@ export interface Break {
   readonly withoutLockdep?: boolean;
 }
 
-export const BREAKS: readonly Break[] = [...EXEC_UPDATE_BREAKS, ...KCMP_BREAKS, ...MAPS_BREAKS, ...TIMERS_BREAKS];
+export const BREAKS: readonly Break[] = [
+  ...EXEC_UPDATE_BREAKS,
+  ...KCMP_BREAKS,
+  ...MAPS_BREAKS,
+  ...TIMERS_BREAKS,
+  ...REVALIDATE_BREAKS,
+];
