@@ -19,6 +19,8 @@ const MOST_ANCESTORS = 12;
 export interface RealStatus {
   tgid: number;
   ppid: number;
+  /** User and group; null if the process is gone. */
+  real: readonly [uid: number, gid: number] | null;
   effective: readonly [number, number];
   permitted: readonly [number, number];
   groups: readonly number[];
@@ -33,7 +35,7 @@ interface Entry {
 }
 
 /** A caller that is gone, or whose pid this pid namespace cannot name: no rights beyond its uid and gid. */
-const NOBODY: RealStatus = { tgid: 0, ppid: 0, effective: [0, 0], permitted: [0, 0], groups: [] };
+const NOBODY: RealStatus = { tgid: 0, ppid: 0, real: null, effective: [0, 0], permitted: [0, 0], groups: [] };
 
 /** Parses the text of /proc/<pid>/status. */
 function parseStatus(text: string): RealStatus {
@@ -46,6 +48,7 @@ function parseStatus(text: string): RealStatus {
   return {
     tgid: Number(field("Tgid")) || 0,
     ppid: Number(field("PPid")) || 0,
+    real: [parseInt(field("Uid"), 10), parseInt(field("Gid"), 10)],
     effective: capabilities("CapEff"),
     permitted: capabilities("CapPrm"),
     groups,
@@ -88,6 +91,10 @@ export class RealCallers implements CallerFacts {
 
   permitted(caller: Caller): readonly [number, number] {
     return this.find(caller.pid, caller.uid, caller.gid).permitted;
+  }
+
+  realIds(caller: Caller): readonly [uid: number, gid: number] | null {
+    return this.find(caller.pid, caller.uid, caller.gid).real;
   }
 
   groups(caller: Caller): readonly number[] {

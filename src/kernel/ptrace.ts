@@ -1,6 +1,6 @@
 /** May the caller look into a task? (__ptrace_may_access, kernel/ptrace.c, with the commoncap check behind it.) */
 import type { Ptr } from "../sync/atomics.ts";
-import { PTRACE_MODE_FSCREDS, SUID_DUMP_USER } from "./flags.ts";
+import { PTRACE_MODE_FSCREDS, PTRACE_MODE_REALCREDS, SUID_DUMP_USER } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
 import { CRED, MM, TASK } from "./layout.ts";
 import type { Subject } from "./subject.ts";
@@ -13,7 +13,7 @@ import { CAP_SYS_PTRACE } from "./subject.ts";
 export function ptraceMayAccess(k: Kernel, task: Ptr, mode: number, subject: Subject): boolean {
   const { m } = k;
   const cred = m.load(task + TASK.cred);
-  if (!sameIds(k, cred, subject) && !subject.capable(CAP_SYS_PTRACE)) return false;
+  if (!sameIds(k, cred, mode, subject) && !subject.capable(CAP_SYS_PTRACE)) return false;
   if (!stillDumpable(k, task) && !subject.capable(CAP_SYS_PTRACE)) return false;
   return coversCapabilities(k, cred, mode, subject);
 }
@@ -33,10 +33,17 @@ function coversCapabilities(k: Kernel, cred: Ptr, mode: number, subject: Subject
   return subject.covers(low, high, (mode & PTRACE_MODE_FSCREDS) !== 0) || subject.capable(CAP_SYS_PTRACE);
 }
 
-/** The caller's ids equal all three user ids and all three group ids of the task. */
-function sameIds(k: Kernel, cred: Ptr, subject: Subject): boolean {
+/** The caller's ids, real or of the file system, are all three user ids and all three group ids of the task. */
+function sameIds(k: Kernel, cred: Ptr, mode: number, subject: Subject): boolean {
+  if ((mode & PTRACE_MODE_REALCREDS) === 0 || subject.realIds === undefined) {
+    return allIdsAre(k, cred, subject.uid, subject.gid);
+  }
+  const [uid, gid] = subject.realIds();
+  return allIdsAre(k, cred, uid, gid);
+}
+
+function allIdsAre(k: Kernel, cred: Ptr, uid: number, gid: number): boolean {
   const { m } = k;
-  const { uid, gid } = subject;
   return (
     m.loadU32(cred + CRED.euid) === uid &&
     m.loadU32(cred + CRED.suid) === uid &&

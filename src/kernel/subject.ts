@@ -14,9 +14,11 @@ export const CAP_SYS_RESOURCE = 24;
 export const CAP_CHECKPOINT_RESTORE = 40;
 
 export interface Subject {
-  /** Real, effective and file-system ids are one, as FUSE tells no more. */
+  /** File-system ids, which are the effective ones as a rule: FUSE tells no more. */
   readonly uid: number;
   readonly gid: number;
+  /** Real ids, user and group; absent: the same. */
+  realIds?(): readonly [uid: number, gid: number];
   /** The real thread-group id of the caller, or 0. */
   tgid(): number;
   /** True if the caller has a capability (CAP_*) in effect. */

@@ -35,6 +35,8 @@ export interface CallerFacts {
   effective(caller: Caller): readonly [number, number];
   /** Permitted capabilities as two 32-bit halves `[low, high]`. */
   permitted(caller: Caller): readonly [number, number];
+  /** Real user and group id; null, or absent: nobody knows, and those of the request stand for them. */
+  realIds?(caller: Caller): readonly [uid: number, gid: number] | null;
   /** Supplementary groups. */
   groups(caller: Caller): readonly number[];
 }
@@ -138,6 +140,9 @@ export interface FileSystem {
    * may be another thread's: put it back.
    */
   readonly wait: LockWait;
+
+  /** Called when a request will be tried again: from its first try on it waits ({@link wait}). */
+  keepWait(): void;
 
   /** Called when a request is over, answered or given up: if it was waiting ({@link wait}), so is that. */
   endWait(): void;

@@ -110,6 +110,34 @@ describe.skipIf(cannotMount("test/cli/kcmp"))("kcmp over a mount", () => {
     }
   });
 
+  test("it is the real user who counts here, and the file system's where files are read", async () => {
+    const [real, effective] = USERS;
+    const pids = [await startAs(real), await startAs(effective)] as const;
+    await ctl(`setgid ${pids[1]} ${real}`, `exec ${pids[1]} /usr/bin/sleep 79`);
+    const script = `
+import errno, os, sys
+os.setgroups([])
+os.setresgid(${real}, ${real}, ${real})
+os.setresuid(${real}, ${effective}, ${effective})
+def attempt(call):
+    try:
+        return call()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+def kcmp(pid):
+    fd = os.open(sys.argv[1] + "/synthproc/kcmp", os.O_RDWR)
+    os.write(fd, f"{pid} {pid} VM".encode())
+    return os.read(fd, 9).decode().strip()
+def personality(pid):
+    return open(f"{sys.argv[1]}/{pid}/personality").read().strip()
+for pid in sys.argv[2:]:
+    print(attempt(lambda: kcmp(pid)), attempt(lambda: personality(pid)))
+`;
+    const outcome = await client("python3", "-c", script, server.dir, ...pids);
+    expect(outcome.stderr).toBe("");
+    expect(outcome.stdout).toBe("0 EACCES\nEPERM 00000000\n");
+  });
+
   /** A shell opens the file for both, writes, and reads on. @returns the answer, or the errno's text and the reason */
   async function byHand(uid: number, name: string, text: string): Promise<string> {
     const script = `exec 3<>"$0" || exit 9; echo "$1" >&3; cat <&3`;

@@ -52,6 +52,11 @@ export class CallerSubject implements Subject {
     return this.caller.pid !== 0 && this.facts.descends(this.caller.pid, pid);
   }
 
+  realIds(): readonly [uid: number, gid: number] {
+    const known = this.caller.pid === 0 ? null : this.facts.realIds?.(this.caller);
+    return known ?? [this.uid, this.gid];
+  }
+
   capable(capability: number): boolean {
     const [low, high] = this.effectiveSet();
     const half = capability < 32 ? low : high;
