@@ -1,6 +1,6 @@
 /** One VMA as /proc shows it: bounds, flags, file, and what its name comes from (get_vma_name, fs/proc/task_mmu.c). */
 import type { Kernel } from "../kernel/kernel.ts";
-import { HOST, MM, PATH, VMA } from "../kernel/layout.ts";
+import { HOST, MM, PAGE_SIZE, PATH, VMA } from "../kernel/layout.ts";
 import { BYTES, bytesLength, bytesText } from "../shm/bytes.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
@@ -105,12 +105,15 @@ function nameVma(k: Kernel, mm: Ptr, out: VmaSnapshot): void {
 
 function readPages(k: Kernel, vma: Ptr, out: VmaSnapshot): void {
   const { m } = k;
-  const file = m.load(vma + VMA.nrFile);
-  const shmem = out.path !== NULL && m.load(out.path + PATH.shmem) !== 0;
+  // A page that changes its kind meanwhile is not to be counted twice. Faults turn pages of the file, and swapped ones, into
+  // anonymous ones: those are read first. The other way round, anonymous pages are swapped out.
   out.anonPages = m.load(vma + VMA.nrAnon);
+  const file = m.load(vma + VMA.nrFile);
+  const room = (out.end - out.start) / PAGE_SIZE - out.anonPages - file;
+  out.swapPages = Math.min(m.load(vma + VMA.nrSwap), Math.max(0, room));
+  const shmem = out.path !== NULL && m.load(out.path + PATH.shmem) !== 0;
   out.filePages = shmem ? 0 : file;
   out.shmemPages = shmem ? file : 0;
-  out.swapPages = m.load(vma + VMA.nrSwap);
   out.dirtyPages = Math.min(file, m.load(vma + VMA.nrDirty));
   // Pages of the vDSO belong to the kernel and are mapped by everybody.
   out.sharers = Math.max(1, m.load(out.path === NULL ? HOST.nrProcesses : out.path + PATH.mappers));
