@@ -143,12 +143,21 @@ test("fewer reads are explained by a writer that got more done, on shared CPUs o
   const result = sample();
   const maps = result.comparisons[1]!;
   expect(judgeMetric(maps, READS)).toBe("worse");
-  expect(busierWriters(result, "in-process")).toEqual([]);
+  expect(busierWriters(result, "in-process")).toBe("");
   for (const round of maps.forms.lockfree.rounds) round.writesPerSecond *= 3;
-  expect(busierWriters(result, "in-process")).toEqual([expect.stringContaining("maps (3.00 times)")]);
-  expect(busierWriters(result, "mount")).toEqual([]);
+  expect(busierWriters(result, "in-process")).toContain("maps (3.00 times)");
+  expect(conclusions(result).map(({ remark }) => remark !== "")).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+    false,
+    false,
+  ]);
+  expect(busierWriters(result, "mount")).toBe("");
   result.machine.cpus = 3;
-  expect(busierWriters(result, "in-process")).toEqual([]);
+  expect(busierWriters(result, "in-process")).toBe("");
 });
 
 test("the command that runs it again leaves out names if all were measured", () => {

@@ -1,9 +1,9 @@
 /** What a whole run shows: which comparisons differ by more than their spread, and which do not. */
 import type { BenchResult, Storm, Where } from "../result.ts";
-import { WHERES, whereTitle } from "./describe.ts";
+import { WHERES, busierWriters, whereTitle } from "./describe.ts";
 import { factor } from "./format.ts";
 import type { Verdict } from "./verdict.ts";
-import { METRICS, NO_DIFFERENCE, TOO_FEW, judgeMetric, judgeStorm } from "./verdict.ts";
+import { METRICS, NO_DIFFERENCE, READS, TOO_FEW, judgeMetric, judgeStorm } from "./verdict.ts";
 
 /** About one figure in one place. */
 export interface Conclusion {
@@ -11,6 +11,8 @@ export interface Conclusion {
   title: string;
   /** Never empty, and none of them without names. */
   groups: Group[];
+  /** What may explain it; or empty. */
+  remark: string;
 }
 
 export interface Group {
@@ -31,8 +33,8 @@ export function conclusions(result: BenchResult): Conclusion[] {
   return [...WHERES.flatMap((where) => ofComparisons(result, where)), ...ofStorms(result.storms)];
 }
 
-function ofComparisons({ comparisons }: BenchResult, where: Where): Conclusion[] {
-  const shown = comparisons.filter((comparison) => comparison.where === where);
+function ofComparisons(result: BenchResult, where: Where): Conclusion[] {
+  const shown = result.comparisons.filter((comparison) => comparison.where === where);
   if (shown.length === 0) return [];
   return METRICS.map((metric) => {
     const judged = shown.map((comparison) => ({
@@ -40,7 +42,9 @@ function ofComparisons({ comparisons }: BenchResult, where: Where): Conclusion[]
       value: metric.ratio(comparison).value,
       verdict: judgeMetric(comparison, metric),
     }));
-    return { title: `${whereTitle(where)}: ${metric.label}`, groups: grouped(judged, metric.moreIsBetter) };
+    const title = `${whereTitle(where)}: ${metric.label}`;
+    const remark = metric === READS ? busierWriters(result, where) : "";
+    return { title, groups: grouped(judged, metric.moreIsBetter), remark };
   });
 }
 
@@ -51,7 +55,7 @@ function ofStorms(storms: readonly Storm[]): Conclusion[] {
     value: storm.ratio.runsPerSecond.value,
     verdict: judgeStorm(storm),
   }));
-  return [{ title: "ps -fe: runs a second", groups: grouped(judged, true) }];
+  return [{ title: "ps -fe: runs a second", groups: grouped(judged, true), remark: "" }];
 }
 
 function grouped(judged: readonly Judged[], moreIsBetter: boolean): Group[] {

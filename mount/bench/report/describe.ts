@@ -114,11 +114,11 @@ export function writesPerSecond({ forms }: Comparison, form: Form): number | nul
   return rounds.length === 0 ? null : median(rounds.map((round) => round.writesPerSecond));
 }
 
-/** So many times more operations of the writer explain fewer reads, where both share the CPUs. */
+/** So many times more operations of the writer are worth a remark where reads became fewer. */
 const BUSIER = 1.2;
 
-/** One sentence on comparisons with fewer reads, whose writers got more done in the same time. */
-export function busierWriters({ machine, comparisons }: BenchResult, where: Where): string[] {
+/** One sentence on comparisons with fewer reads, whose writers got more done in the same time; else an empty text. */
+export function busierWriters({ machine, comparisons }: BenchResult, where: Where): string {
   const busier = comparisons.flatMap((comparison) => {
     const [patched, previous] = [writesPerSecond(comparison, "lockfree"), writesPerSecond(comparison, "locked")];
     const crowded = threads(comparison) > machine.cpus;
@@ -127,9 +127,9 @@ export function busierWriters({ machine, comparisons }: BenchResult, where: Wher
     if (judgeMetric(comparison, READS) !== "worse" || times < BUSIER) return [];
     return [`${comparison.name} (${factor(times)} times)`];
   });
-  if (busier.length === 0) return [];
-  const text = `${whereTitle(where)}, fewer reads with lockfree, but more operations of the writer: ${list(busier)}`;
-  return [`${text}. A writer that doesn't wait takes CPU time from the readers, since they share the CPUs.`];
+  if (busier.length === 0) return "";
+  const text = `meanwhile the writer got more done with lockfree: ${list(busier)}`;
+  return `${text}; that may explain fewer reads, since readers share the CPUs with it`;
 }
 
 /** What was measured, each name once, in the order of the run. */

@@ -64,10 +64,6 @@ function heading(result: BenchResult): Markup {
 }
 
 function overview(result: BenchResult): Markup {
-  const remarks = [
-    ...WHERES.flatMap((where) => describe.busierWriters(result, where)),
-    ...describe.skippedLines(result),
-  ];
   return html`<section aria-labelledby="overview">
     <h2 id="overview">What this run shows</h2>
     <nav class="small" aria-label="Paths">
@@ -80,15 +76,15 @@ function overview(result: BenchResult): Markup {
       show.
     </p>
     <dl class="found">${conclusions(result).map(conclusion)}</dl>
-    ${remarks.map((text) => html`<p class="small">${text}</p>`)}
+    ${describe.skippedLines(result).map((text) => html`<p class="small">${text}</p>`)}
   </section>`;
 }
 
-function conclusion({ title, groups }: Conclusion): Markup {
+function conclusion({ title, groups, remark }: Conclusion): Markup {
   const line = ({ verdict, label, names }: Group) =>
     html`<div><span class="${verdict}">${label}:</span> ${names.join(", ")}</div>`;
   return html`<dt>${title}</dt>
-    <dd>${groups.map(line)}</dd>`;
+    <dd>${groups.map(line)}${remark === "" ? [] : html`<div class="small">${remark}</div>`}</dd>`;
 }
 
 function ratios({ comparisons }: BenchResult, where: Where): Content {

@@ -163,8 +163,9 @@ function stormRow(storm: Storm, page: Page): string[] {
 }
 
 function conclusionsText(result: BenchResult, { columns, paint }: Page): string {
-  const blocks = conclusions(result).map(({ title, groups }) => {
+  const blocks = conclusions(result).map(({ title, groups, remark }) => {
     const lines = groups.map(({ verdict, label, names }) => `  ${paint.verdict(verdict, label)}: ${names.join(", ")}`);
+    if (remark !== "") lines.push(`  ${remark}`);
     return [title, ...lines.map((line) => wrap(line, columns, "    "))].join("\n");
   });
   return blocks.length === 0 ? "" : [paint.bold("What this shows"), ...blocks].join("\n");
@@ -184,7 +185,6 @@ function remarks(result: BenchResult, { columns, paint }: Page): string {
     ...result.comparisons.map(describe.publishedText).filter((text) => text !== ""),
     ...describe.notes(result.comparisons),
     ...describe.skippedLines(result),
-    ...WHERES.flatMap((where) => describe.busierWriters(result, where)),
     ...describe.warnings(result).map((text) => paint.bold(text)),
   ];
   const legend = LEGEND.map((text) => paint.dim(text));
