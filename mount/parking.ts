@@ -164,6 +164,11 @@ export class ParkingLot {
     return length;
   }
 
+  /** The lock that the request in a slot waits for, or 0 if that isn't known; or anything, if none is parked there. */
+  lockOf(slot: number): number {
+    return this.lot.load(addressOf(slot) + WAIT_LOCK);
+  }
+
   /**
    * The try was in vain.
    * @param wait what it waits for now; moved into the lot
@@ -237,6 +242,8 @@ export class ParkingLot {
     const { lot } = this;
     wait.path = lot.load(at + WAIT_PATH);
     wait.lock = lot.load(at + WAIT_LOCK);
+    // Only waits that are counted get here.
+    wait.counted = true;
     wait.since = lot.load(at + WAIT_SINCE + 1) * TWO_32 + (lot.load(at + WAIT_SINCE) >>> 0);
   }
 

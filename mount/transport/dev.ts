@@ -4,6 +4,7 @@
 import { accessSync, constants, existsSync, openSync } from "node:fs";
 import { EINTR, EIO, ENOMEM } from "../../src/kernel/errno.ts";
 import { WOULD_WAIT } from "../../src/proc/vfs.ts";
+import { NULL } from "../../src/sync/atomics.ts";
 import * as abi from "../abi.ts";
 import type { Control } from "../control.ts";
 import { MountError, errorCode, errorText } from "../errors.ts";
@@ -185,6 +186,7 @@ export function serveParked(
   complain: Complain,
 ): void {
   let pause = FIRST_PAUSE_MS;
+  let thorough = true;
   while (!control.stopped()) {
     const arrivals = lot.arrivals();
     const ticket = lot.ticket();
@@ -194,29 +196,37 @@ export function serveParked(
       continue;
     }
     adaptToKernel(session, control);
-    const answered = tryAll(device, session, lot, complain);
+    const answered = tryAll(device, session, lot, thorough, complain);
     pause = answered > 0 ? FIRST_PAUSE_MS : Math.min(pause * 2, LONGEST_PAUSE_MS);
     if (lot.waiting() === 0) continue;
     // Any lock's release raises the wake word, many thousand times a second if many change hands: not all are worth a
     // look. New arrivals are.
     if (answered === 0) lot.sleepUntilArrival(arrivals, REST_MS);
     // The pause is for waits that end without a word.
-    lot.sleep(ticket, pause);
+    thorough = !lot.sleep(ticket, pause);
   }
 }
 
-/** @returns how many requests were answered */
-function tryAll(device: FuseDevice, session: Session, lot: ParkingLot, complain: Complain): number {
+/**
+ * Tries parked requests again.
+ * @param thorough each of them; otherwise the first that waits for a lock speaks for all who wait for the same one: if it
+ *   has to wait on, so do they, until the next look
+ * @returns how many requests were answered
+ */
+function tryAll(device: FuseDevice, session: Session, lot: ParkingLot, thorough: boolean, complain: Complain): number {
   const { fileSystem, request } = session;
   const used = lot.used();
+  const held = new Set<number>();
   let answered = 0;
   for (let slot = 0; slot < used; slot++) {
+    if (!thorough && held.has(lot.lockOf(slot))) continue;
     const length = lot.take(slot, request.bytes, fileSystem.wait);
     if (length === 0) continue;
     fileSystem.busy();
     let size = session.handle(length);
     fileSystem.idle();
     if (size === WOULD_WAIT) {
+      if (fileSystem.wait.lock !== NULL) held.add(fileSystem.wait.lock);
       if (lot.putBack(slot, fileSystem.wait)) continue;
       size = session.fail(EINTR);
     }

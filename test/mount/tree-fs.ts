@@ -24,6 +24,9 @@ const ENOTTY = 25;
 const EPERM = 1;
 const EFBIG = 27;
 
+/** What all who wait here wait for. */
+const THE_LOCK = 1;
+
 /** Words of the gate, which tests and file system share. */
 export const SLOW = 0;
 export const GONE = 1;
@@ -169,6 +172,10 @@ class TreeFileSystem implements FileSystem {
     return -ENOTTY;
   }
 
+  keepWait(): void {
+    // Nothing is counted here.
+  }
+
   endWait(): void {
     this.wait.clear();
   }
@@ -183,6 +190,7 @@ class TreeFileSystem implements FileSystem {
 
   private gated(): number {
     this.gate.add(WAITS, 1);
+    this.wait.lock = THE_LOCK;
     return WOULD_WAIT;
   }
 

@@ -124,6 +124,20 @@ print(n, errno.errorcode[ctypes.get_errno()])
     expect(tree.gate.load(WAITS) - before).toBeLessThan(20);
   });
 
+  it("tries one of those that wait for the same lock for all of them, when some lock is released", async () => {
+    await startWaiting(100);
+    const before = tree.gate.load(WAITS);
+    const rounds = 40;
+    for (let i = 0; i < rounds; i++) {
+      lot.raise();
+      await sleep(5);
+    }
+    // Now and then, each of them is.
+    expect(tree.gate.load(WAITS) - before).toBeLessThan((100 * rounds) / 2);
+    release();
+    for (const reader of clients) expect((await reader.ended).code).toBe(0);
+  });
+
   it("unmounts with readers waiting", async () => {
     await startWaiting(3);
     const start = performance.now();
