@@ -87,7 +87,8 @@ export class Session {
     if (valid === UNANSWERABLE) return this.drop();
     this.reply.address(request.words[abi.W_UNIQUE] as number, request.words[abi.W_UNIQUE + 1] as number);
     const result = valid === VALID ? this.dispatch(known ? opcode : 0) : this.malformed(valid);
-    if (result !== WOULD_WAIT) this.fileSystem.endWait();
+    if (result === WOULD_WAIT) this.fileSystem.keepWait();
+    else this.fileSystem.endWait();
     if (this.options.trace !== undefined) this.options.trace(describe(this, result));
     return result;
   }

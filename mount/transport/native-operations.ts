@@ -263,6 +263,7 @@ export class NativeOperations {
       this.finish(done, -EINTR);
       return;
     }
+    this.fileSystem.keepWait();
     const wait = new LockWait();
     wait.copy(this.fileSystem.wait);
     this.fileSystem.wait.clear();

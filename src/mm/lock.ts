@@ -10,7 +10,7 @@
 import { Event, countEvent } from "../kernel/counters.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PathId } from "../kernel/knobs.ts";
-import { countOnWayToLock, downReadCounted } from "../kernel/lock-wait.ts";
+import { downReadCounted, waitGoesOn } from "../kernel/lock-wait.ts";
 import { MM, VMA } from "../kernel/layout.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
@@ -177,9 +177,9 @@ export function vmaEndRead(k: Kernel, vma: Ptr): void {
  * @pre a user of the mm; RCU online, no section open
  */
 function lockVmaUnderMmapLock(k: Kernel, mm: Ptr, iter: VmaIter, address: number, path: PathId): number {
-  countOnWayToLock(k, path, Event.mmapLockFallback);
   const result = mmapReadLockCounted(k, mm, path);
   if (result !== WAIT_OK) return result;
+  countEvent(k, path, Event.mmapLockFallback);
   vmaIterInit(iter, address);
   const vma = vmaNext(k, mm, iter);
   if (vma !== NULL) vmaStartReadLocked(k, vma);
@@ -195,6 +195,8 @@ function lockVmaUnderMmapLock(k: Kernel, mm: Ptr, iter: VmaIter, address: number
  * @pre a user of the mm, an RCU section (one level), no VMA locked
  */
 export function lockNextVma(k: Kernel, mm: Ptr, iter: VmaIter, address: number, path: PathId): number {
+  // Who has already begun to wait for mmap_lock, and was parked meanwhile, is after the lock.
+  if (waitGoesOn(k, path)) return fallBack(k, mm, iter, address, path);
   countEvent(k, path, Event.speculated);
   // The patch goes on where the tree had the last VMA end. If that one was cut short after it was found and before it was
   // locked, this is beyond `address`, and what is mapped in between would be missed.
@@ -215,6 +217,11 @@ export function lockNextVma(k: Kernel, mm: Ptr, iter: VmaIter, address: number, 
     vmaEndRead(k, vma);
     break;
   }
+  return fallBack(k, mm, iter, address, path);
+}
+
+/** The end of {@link lockNextVma} if a writer is at the VMA. */
+function fallBack(k: Kernel, mm: Ptr, iter: VmaIter, address: number, path: PathId): number {
   rcuReadUnlock(k.t);
   const vma = lockVmaUnderMmapLock(k, mm, iter, address, path);
   rcuReadLock(k.t);

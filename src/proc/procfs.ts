@@ -23,7 +23,7 @@ import {
 } from "../kernel/errno.ts";
 import { PTRACE_MODE_READ_FSCREDS } from "../kernel/flags.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { endWait } from "../kernel/lock-wait.ts";
+import { endWait, keepWait } from "../kernel/lock-wait.ts";
 import { ptraceMayAccess } from "../kernel/ptrace.ts";
 import { CAP_CHOWN, CAP_FOWNER } from "../kernel/subject.ts";
 import type { Ptr } from "../sync/atomics.ts";
@@ -203,6 +203,10 @@ export class ProcFs implements FileSystem {
     const found = walker.byPath(hi, lo);
     const namespace = found === 0 && walker.node.tag === Tag.target && walker.node.row === Target.namespace;
     return walker.end(namespace && ((command >>> 8) & 0xff) === NSIO ? -EPERM : -ENOTTY);
+  }
+
+  keepWait(): void {
+    keepWait(this.c.k);
   }
 
   endWait(): void {

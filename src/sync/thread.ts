@@ -33,18 +33,22 @@ export class LockWait {
   lock: Ptr = NULL;
   /** When it began, by {@link Thread.now}. */
   since = 0;
+  /** False until somebody really waits: a request that would have to may still be answered with what it has so far. */
+  counted = false;
 
   /** Makes this one the same as another. */
   copy(from: LockWait): void {
     this.path = from.path;
     this.lock = from.lock;
     this.since = from.since;
+    this.counted = from.counted;
   }
 
   /** Forgets it, without a word to anybody. */
   clear(): void {
     this.path = NO_WAIT;
     this.lock = NULL;
+    this.counted = false;
   }
 }
 

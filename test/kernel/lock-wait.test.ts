@@ -7,11 +7,12 @@ import { execUpdateWriteBegin, execUpdateWriteEnd } from "../../src/kernel/exec-
 import { Kernel } from "../../src/kernel/kernel.ts";
 import { LOCKED, LOCKFREE, Path } from "../../src/kernel/knobs.ts";
 import { HOST, SIGHAND, TASK } from "../../src/kernel/layout.ts";
-import { endWait } from "../../src/kernel/lock-wait.ts";
+import { endWait, keepWait } from "../../src/kernel/lock-wait.ts";
 import { findTask } from "../../src/kernel/pid.ts";
 import { Role, roleWord } from "../../src/kernel/thread-role.ts";
 import { mmapWriteLock, mmapWriteUnlock, vmaStartWrite } from "../../src/mm/lock.ts";
 import { allVmas } from "../../src/mm/mm.ts";
+import { walkBegin } from "../../src/proc/fs/revalidate.ts";
 import { LockClass } from "../../src/sync/lockdep.ts";
 import { spinLock, spinUnlock } from "../../src/sync/spinlock.ts";
 import { LockWait, WAIT_EINTR, WAIT_WOULD_BLOCK } from "../../src/sync/thread.ts";
@@ -89,24 +90,31 @@ describe.each(FORMS)("%s, a thread that must not sleep", (_form, form) => {
     k.t.now = now;
   });
 
-  /** What the way to the lock adds, for a read that waits. */
-  const wayOf = (path: Readable): Record<string, number> =>
-    path === "maps" && form === LOCKFREE
-      ? { speculated: expect.any(Number) as number, mmapLockFallback: 1 }
-      : { fellBack: 1 };
+  /** What is counted on the way to the lock, and when it has been taken. */
+  const lockfreeMaps = (path: Readable): boolean => path === "maps" && form === LOCKFREE;
+  const wayOf = (path: Readable): Record<string, number> => (lockfreeMaps(path) ? { speculated: 1 } : { fellBack: 1 });
+  const servedBy = (path: Readable): Record<string, number> =>
+    lockfreeMaps(path) ? { ...wayOf(path), mmapLockFallback: 1 } : wayOf(path);
+
+  /** A read that has to wait, and will be tried again. */
+  function tryInVain(path: Readable, by = k): void {
+    expect(READS[path](by)).toBe(WAIT_WOULD_BLOCK);
+    keepWait(by);
+  }
 
   test.each(KILLABLE)("%s: several tries are one wait, from the first of them until the lock is taken", (path) => {
     const release = block(path);
-    expect(READS[path](k)).toBe(WAIT_WOULD_BLOCK);
+    tryInVain(path);
     expect(counted(path)).toEqual({ ...wayOf(path), waited: 1 });
-    for (clock of [1100, 1250, 1270]) expect(READS[path](k)).toBe(WAIT_WOULD_BLOCK);
+    for (clock of [1100, 1250, 1270]) tryInVain(path);
     expect(counted(path)).toEqual({ ...wayOf(path), waited: 1 });
     release();
     clock = 1300;
     expect(READS[path](k)).toBe(0);
-    // A request that needed no lock any more ends its wait when it is answered.
+    expect(counted(path)).toEqual({ ...servedBy(path), waited: 1, waitedNs: 300, longestWaitNs: 300 });
+    clock = 1400;
     endWait(k);
-    expect(counted(path)).toEqual({ ...wayOf(path), waited: 1, waitedNs: 300, longestWaitNs: 300 });
+    expect(total(path).waitedNs).toBe(300);
     expect(READS[path](k)).toBe(0);
     expect(total(path).events[Event.waited]).toBe(1);
   });
@@ -114,13 +122,13 @@ describe.each(FORMS)("%s, a thread that must not sleep", (_form, form) => {
   test.each(KILLABLE)("%s: a wait that is carried to another thread ends there", (path) => {
     const release = block(path);
     const slow = handle(roleWord(Role.slow), now);
-    expect(READS[path](k)).toBe(WAIT_WOULD_BLOCK);
+    tryInVain(path);
     const parked = new LockWait();
     parked.copy(k.t.wait);
     k.t.wait.clear();
     clock += 50;
     slow.t.wait.copy(parked);
-    expect(READS[path](slow)).toBe(WAIT_WOULD_BLOCK);
+    tryInVain(path, slow);
     release();
     clock += 25;
     expect(READS[path](slow)).toBe(0);
@@ -132,18 +140,18 @@ describe.each(FORMS)("%s, a thread that must not sleep", (_form, form) => {
     const [other] = readCounters(k).filter(({ name }) => name === "slow");
     expect(other!.paths[Path[path]]).toMatchObject({ waitedNs: 75, longestWaitNs: 75 });
     expect(other!.paths[Path[path]]!.events[Event.waited]).toBe(0);
-    expect(counted(path)).toEqual({ ...wayOf(path), waited: 1, waitedNs: 75, longestWaitNs: 75 });
+    expect(counted(path)).toEqual({ ...servedBy(path), waited: 1, waitedNs: 75, longestWaitNs: 75 });
   });
 
   test.each(KILLABLE)("%s: a request that is given up has waited until then", (path) => {
     const release = block(path);
-    expect(READS[path](k)).toBe(WAIT_WOULD_BLOCK);
+    tryInVain(path);
     clock += 40;
     endWait(k);
     endWait(k);
     expect(counted(path)).toEqual({ ...wayOf(path), waited: 1, waitedNs: 40, longestWaitNs: 40 });
     // The next one is a wait of its own.
-    expect(READS[path](k)).toBe(WAIT_WOULD_BLOCK);
+    tryInVain(path);
     clock += 30;
     release();
     expect(READS[path](k)).toBe(0);
@@ -151,11 +159,36 @@ describe.each(FORMS)("%s, a thread that must not sleep", (_form, form) => {
     expect(counted(path)).toMatchObject({ waited: 2, waitedNs: 70, longestWaitNs: 40 });
   });
 
+  test.each(KILLABLE)("%s: a request that is answered without waiting has not waited", (path) => {
+    const release = block(path);
+    expect(READS[path](k)).toBe(WAIT_WOULD_BLOCK);
+    clock += 40;
+    endWait(k);
+    expect(counted(path)).toEqual(wayOf(path));
+    release();
+  });
+
+  test("walks to the process are counted for the first try of a request", () => {
+    const release = block("io");
+    const walked = (): number => eventCount(k, Path.revalidate, Event.rcuWalk);
+    walkBegin(k);
+    expect(walked()).toBe(1);
+    for (let i = 0; i < 3; i++) {
+      tryInVain("io");
+      walkBegin(k);
+    }
+    expect(walked()).toBe(1);
+    release();
+    expect(READS.io(k)).toBe(0);
+    walkBegin(k);
+    expect(walked()).toBe(2);
+  });
+
   test("who waits for one path after another has waited for both", () => {
     const release = block("io");
-    expect(READS.io(k)).toBe(WAIT_WOULD_BLOCK);
+    tryInVain("io");
     clock += 5;
-    expect(READS.stack(k)).toBe(WAIT_WOULD_BLOCK);
+    tryInVain("stack");
     clock += 7;
     release();
     expect(READS.stack(k)).toBe(0);

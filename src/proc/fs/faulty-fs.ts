@@ -91,6 +91,10 @@ export class FaultyFileSystem implements FileSystem {
     return this.inner.ioctl(hi, lo, handle, command, caller);
   }
 
+  keepWait(): void {
+    this.inner.keepWait();
+  }
+
   endWait(): void {
     this.inner.endWait();
   }

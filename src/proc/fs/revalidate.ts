@@ -15,11 +15,12 @@
  *
  * Who made the walk is told the owner anew each time (pid_update_inode, tid_fd_update_inode): see taskDumpOwner.
  */
-import { Event, countEvent } from "../../kernel/counters.ts";
+import { Event } from "../../kernel/counters.ts";
 import { fdLookup, fgetTaskLocked, filePut } from "../../kernel/files.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Path, pathIsLocked } from "../../kernel/knobs.ts";
 import { FILE, HOST } from "../../kernel/layout.ts";
+import { countFirstTry } from "../../kernel/lock-wait.ts";
 import { findTask, findTaskMatching } from "../../kernel/pid.ts";
 import { getTask, putTask } from "../../kernel/task.ts";
 import type { Ptr } from "../../sync/atomics.ts";
@@ -40,7 +41,7 @@ export const NOT_OPEN = -1;
  */
 export function walkToTask(k: Kernel, tid: number, generation: number, mask: number): Ptr {
   if (pathIsLocked(k, Path.revalidate)) return refWalkToTask(k, tid, generation, mask);
-  countEvent(k, Path.revalidate, Event.rcuWalk);
+  countFirstTry(k, Path.revalidate, Event.rcuWalk);
   return taskOf(k, tid, generation, mask);
 }
 
@@ -76,7 +77,7 @@ function pidTask(k: Kernel, tid: number, generation: number, mask: number): Ptr 
  */
 export function walkToFd(k: Kernel, task: Ptr, fd: number): number {
   if (pathIsLocked(k, Path.revalidate)) return refWalkToFd(k, task, fd);
-  countEvent(k, Path.revalidate, Event.rcuWalk);
+  countFirstTry(k, Path.revalidate, Event.rcuWalk);
   rcuReadLock(k.t);
   const file = fdLookup(k, task, fd);
   const flags = file === NULL ? NOT_OPEN : k.m.load(file + FILE.flags);
@@ -106,7 +107,7 @@ function refWalkToFd(k: Kernel, task: Ptr, fd: number): number {
  */
 export function walkBegin(k: Kernel): boolean {
   if (pathIsLocked(k, Path.revalidate)) return refWalkBegin(k);
-  countEvent(k, Path.revalidate, Event.rcuWalk);
+  countFirstTry(k, Path.revalidate, Event.rcuWalk);
   return false;
 }
 
@@ -116,7 +117,7 @@ export function walkEnd(k: Kernel, referenced: boolean): void {
 
 /** unlazy_child: false if the directory is dead, which /proc never is. */
 function refWalkBegin(k: Kernel): boolean {
-  countEvent(k, Path.revalidate, Event.refWalk);
+  countFirstTry(k, Path.revalidate, Event.refWalk);
   return lockrefGetNotDead(k.t, HOST.rootDentry, LockClass.dentry);
 }
 
