@@ -15,21 +15,24 @@ import { findTask } from "./pid.ts";
 import { getTask, isZombie, putTask } from "./task.ts";
 
 /**
- * Starts to act as a thread.
+ * Starts to act as a thread; or, if that led its process and another thread took its place by exec meanwhile, as that.
  * @returns the task with a reference, to be given to {@link actEnd}; or -ESRCH (none, or dead), -EINTR, would-block
  * @pre RCU online, no section open
  */
 export function actBegin(k: Kernel, pid: number): number {
-  const task = findTask(k, pid);
-  if (task === 0 || !getTask(k, task)) return -ESRCH;
-  const signal = k.m.load(task + TASK.signal);
-  const error = downWriteKillable(k.t, signal + SIGNAL.actor, LockClass.actor, true);
-  if (error === 0) {
-    if (findTask(k, pid) === task && !isZombie(k, task)) return task;
-    upWrite(k.t, signal + SIGNAL.actor, LockClass.actor);
+  for (let task = findTask(k, pid); task !== 0; task = findTask(k, pid)) {
+    if (!getTask(k, task)) continue;
+    const signal = k.m.load(task + TASK.signal);
+    const error = downWriteKillable(k.t, signal + SIGNAL.actor, LockClass.actor, true);
+    const now = error === 0 ? findTask(k, pid) : task;
+    if (error === 0 && now === task && !isZombie(k, task)) return task;
+    const replaced = now !== task && now !== 0 && k.m.load(now + TASK.signal) === signal;
+    if (error === 0) upWrite(k.t, signal + SIGNAL.actor, LockClass.actor);
+    putTask(k, task);
+    if (error !== 0) return error;
+    if (!replaced) return -ESRCH;
   }
-  putTask(k, task);
-  return error === 0 ? -ESRCH : error;
+  return -ESRCH;
 }
 
 /** Stops acting as a thread. */

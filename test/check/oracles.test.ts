@@ -4,7 +4,7 @@ import type { State } from "../../src/check/history.ts";
 import { CLOSED, OPEN } from "../../src/check/oracles/access.ts";
 import { judgeImage } from "../../src/check/oracles/identity.ts";
 import type { Counters } from "../../src/check/oracles/io.ts";
-import { imageCounters, judgeGroupIo, judgeImageIo } from "../../src/check/oracles/io.ts";
+import { IO_LEADER, IO_WHOLE, imageCounters, judgeGroupIo, judgeImageIo } from "../../src/check/oracles/io.ts";
 import { KnownOrder, UNKNOWN, judgeKcmp } from "../../src/check/oracles/kcmp.ts";
 
 const EPERM = 1;
@@ -17,33 +17,39 @@ function state(words: readonly number[], from = 0, until = Infinity): State {
 }
 
 describe("io of an image", () => {
-  const open = state([OPEN, 5]);
-  const closed = state([CLOSED, 6]);
+  const open = state([OPEN, 5, 2]);
+  const closed = state([CLOSED, 6, 3]);
   const NONE = imageCounters(0);
 
   test("the owner sees an open state, root any, a stranger none", () => {
     const shown = { error: 0, counters: imageCounters(5) };
-    expect(judgeImageIo({ who: "owner", ...shown }, [open, closed])).toBeNull();
-    expect(judgeImageIo({ who: "root", error: 0, counters: imageCounters(6) }, [open, closed])).toBeNull();
-    expect(judgeImageIo({ who: "stranger", ...shown }, [open])).toContain("stranger saw 5 10 15");
+    expect(judgeImageIo({ who: "owner", ...shown }, IO_WHOLE, [open, closed])).toBeNull();
+    expect(judgeImageIo({ who: "root", error: 0, counters: imageCounters(6) }, IO_WHOLE, [open, closed])).toBeNull();
+    expect(judgeImageIo({ who: "stranger", ...shown }, IO_WHOLE, [open])).toContain("stranger saw 5 10 15");
+  });
+
+  test("a leader has its own counters", () => {
+    const read = { who: "owner", error: 0, counters: imageCounters(2) } as const;
+    expect(judgeImageIo(read, IO_LEADER, [open, closed])).toBeNull();
+    expect(judgeImageIo(read, IO_WHOLE, [open, closed])).toContain("owner saw 2");
   });
 
   test("what a closed state has counted is not for the owner", () => {
     const read = { who: "owner", error: 0, counters: imageCounters(6) } as const;
-    expect(judgeImageIo(read, [open, closed])).toContain("owner saw 6");
+    expect(judgeImageIo(read, IO_WHOLE, [open, closed])).toContain("owner saw 6");
   });
 
   test("counters of two moments", () => {
     const counters: Counters = [5, 10, 15, 24, 30, 36, 0];
-    expect(judgeImageIo({ who: "root", error: 0, counters }, [open, closed])).toContain("root saw");
+    expect(judgeImageIo({ who: "root", error: 0, counters }, IO_WHOLE, [open, closed])).toContain("root saw");
   });
 
   test("a refusal needs a state that explains it, and the right error", () => {
     const refused = { who: "owner", error: -EACCES, counters: NONE } as const;
-    expect(judgeImageIo(refused, [open, closed])).toBeNull();
-    expect(judgeImageIo(refused, [open])).toContain("was refused");
-    expect(judgeImageIo({ ...refused, error: -EPERM }, [closed])).toContain(`got ${-EPERM}`);
-    expect(judgeImageIo({ ...refused, who: "root" }, [closed])).toContain("was refused");
+    expect(judgeImageIo(refused, IO_WHOLE, [open, closed])).toBeNull();
+    expect(judgeImageIo(refused, IO_WHOLE, [open])).toContain("was refused");
+    expect(judgeImageIo({ ...refused, error: -EPERM }, IO_WHOLE, [closed])).toContain(`got ${-EPERM}`);
+    expect(judgeImageIo({ ...refused, who: "root" }, IO_WHOLE, [closed])).toContain("was refused");
   });
 });
 

@@ -10,13 +10,24 @@ import { judgeImage } from "../../src/check/oracles/identity.ts";
 import { imageCounters } from "../../src/check/oracles/io.ts";
 import { EACCES, EPERM } from "../../src/kernel/errno.ts";
 import { Path } from "../../src/kernel/knobs.ts";
+import { findTask } from "../../src/kernel/pid.ts";
 import { tablesOf } from "../../src/proc/tables.ts";
 import { TEST_HOST, fileSystem } from "../proc/file-system.ts";
 import type { VfsClient } from "../proc/vfs-client.ts";
 import { ErrnoError } from "../proc/vfs-client.ts";
 import { attempt, prepare } from "./attempt.ts";
 import type { ImagePlan, Seen } from "./images.ts";
-import { IMAGE_WORDS, OWNER, STRANGER, Word, endProcesses, imageWriter, makeImages, seenWords } from "./images.ts";
+import {
+  IMAGE_WORDS,
+  OWNER,
+  STRANGER,
+  Word,
+  endProcesses,
+  imageWriter,
+  makeImages,
+  stillLeads,
+  seenWords,
+} from "./images.ts";
 import { execUpdateEvents } from "./world.ts";
 import type { StressThread, World } from "./world.ts";
 
@@ -123,9 +134,11 @@ function readFile(c: StressThread<ImagePlan>, client: VfsClient, who: Who): void
   const track = random.below(plan.pids.length);
   const pid = plan.pids[track] as number;
   let from = 0;
+  let task = 0;
   let text = "";
   const error = attempt(c, () => {
     from = history.now();
+    task = findTask(c.k, pid);
     try {
       text = client.cat(`${pid}/${file.name}`);
       return 0;
@@ -136,6 +149,7 @@ function readFile(c: StressThread<ImagePlan>, client: VfsClient, who: Who): void
   });
   const to = history.now();
   if (error === null) return;
+  if (!stillLeads(c.k, pid, task)) return c.count("another leader");
   c.count(`${file.name} ${error === 0 ? "allowed" : "denied"}`);
   const seen = error === 0 ? seenWords(file.shown(text, pid)) : [];
   c.judge(history.possible(track, from, to), (states) => judge({ file, who, error, seen }, states));

@@ -27,6 +27,7 @@ import {
   endProcesses,
   imageWriter,
   makeImages,
+  stillLeads,
   callers,
   seenWords,
   waitKindOf,
@@ -120,16 +121,20 @@ function reader(c: StressThread<ImagePlan>): () => void {
     const { path, refusal, look } = readers[random.below(readers.length)] as PathReader;
     const track = random.below(plan.pids.length);
     const { who, subject } = someone();
+    const pid = plan.pids[track] as number;
     let from = 0;
+    let task = 0;
     let seen: Look["seen"] = [];
     const error = attempt(c, () => {
       from = history.now();
-      const shown = look(k, findTask(k, plan.pids[track] as number), subject);
+      task = findTask(k, pid);
+      const shown = look(k, task, subject);
       seen = shown.seen;
       return shown.error;
     });
     const to = history.now();
     if (error === null) return;
+    if (!stillLeads(k, pid, task)) return c.count("another leader");
     c.count(`${path} ${error === 0 ? "allowed" : "denied"}`);
     c.judge(history.possible(track, from, to), (states) => judgeImage({ path, who, error, refusal, seen }, states));
   };

@@ -10,12 +10,12 @@ import { actBegin, actEnd } from "../../src/kernel/actor.ts";
 import type { ExecSpec } from "../../src/kernel/exec.ts";
 import { execBegin, execFinish, execTask } from "../../src/kernel/exec.ts";
 import { closeFd, fileNew, installFdAt } from "../../src/kernel/files.ts";
-import { TASK_INTERRUPTIBLE } from "../../src/kernel/flags.ts";
+import { PF_EXITING, TASK_INTERRUPTIBLE } from "../../src/kernel/flags.ts";
 import { exitGroup, reap } from "../../src/kernel/exit.ts";
 import { setIdentity } from "../../src/kernel/identity.ts";
 import { accountIo } from "../../src/kernel/io-accounting.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
-import { FileKind, MM, TASK } from "../../src/kernel/layout.ts";
+import { FileKind, HOST, MM, TASK } from "../../src/kernel/layout.ts";
 import { findTask } from "../../src/kernel/pid.ts";
 import { setRobustList } from "../../src/kernel/robust-list.ts";
 import { setTaskState } from "../../src/kernel/task.ts";
@@ -24,11 +24,11 @@ import { Wait } from "../../src/kernel/wait-kinds.ts";
 import { timerCreate } from "../../src/time/posix-timers.ts";
 import type { Who } from "../../src/check/oracles/access.ts";
 import { CLOSED, OPEN } from "../../src/check/oracles/access.ts";
-import { IO_AMOUNT, imageCounters } from "../../src/check/oracles/io.ts";
+import { IO_LEADER, IO_WHOLE, imageCounters } from "../../src/check/oracles/io.ts";
 import type { SharedHistory } from "../../src/check/history.ts";
 import type { Subject } from "../../src/kernel/subject.ts";
 import { subject } from "../support/kernel.ts";
-import { execSpec, fork } from "../support/processes.ts";
+import { cloneThread, execSpec, fork } from "../support/processes.ts";
 import type { StressThread } from "./world.ts";
 
 /** Who owns the processes. */
@@ -38,19 +38,20 @@ export const STRANGER = 2000;
 const ORDINARY = 0;
 const SETUID_ROOT = 1;
 
-/** Words of an image's state; the first two are those that the io oracle knows. */
+/** Words of an image's state; the first three are those that the io oracle knows. */
 export const Word = {
   access: 0,
-  amount: IO_AMOUNT,
+  amount: IO_WHOLE,
+  ofLeader: IO_LEADER,
   /** Number of the image. */
-  image: 2,
+  image: 3,
   /** Two halves each. */
-  startStack: 3,
-  mmapBase: 5,
-  robustList: 7,
-  startBrk: 9,
+  startStack: 4,
+  mmapBase: 6,
+  robustList: 8,
+  startBrk: 10,
 } as const;
-export const IMAGE_WORDS = 11;
+export const IMAGE_WORDS = 12;
 
 /** What a read shows of an image; what it doesn't show is absent. */
 export interface Seen {
@@ -123,6 +124,8 @@ export function endProcesses(k: Kernel, pids: readonly number[]): void {
 interface Change {
   readonly program: typeof ORDINARY | typeof SETUID_ROOT;
   readonly nonDumpable?: boolean;
+  /** Another thread than the leader execs, and takes its place. */
+  readonly fromThread?: boolean;
 }
 
 function specOf(k: Kernel, image: number, change: Change): ExecSpec {
@@ -134,24 +137,44 @@ function specOf(k: Kernel, image: number, change: Change): ExecSpec {
  * One exec. A process that was set-user-ID becomes its owner again first: that makes it undumpable, so that it stays closed
  * until the exec is over. @pre the caller acts as the process, or nobody else can
  */
-function changeImage(k: Kernel, history: SharedHistory, track: number, task: number, change: Change): void {
-  const { m } = k;
-  const begun = history.begin();
-  const [, amount = 0, image = 0] = isFirst(k, task) ? [] : history.newest(track);
+function changeImage(k: Kernel, history: SharedHistory, track: number, leader: number, change: Change): void {
+  const [, amount = 0, ofLeader = 0, image = 0] = isFirst(k, leader) ? [] : history.newest(track);
   const next = image + 1;
+  const task = change.fromThread === true ? newLeader(k, history, track, leader) : leader;
   if (change.program === ORDINARY) setIdentity(k, task, OWNER, OWNER, []);
+  const begun = history.begin();
   const exec = execBegin(k, task, specOf(k, next, change));
-  m.store(task + TASK.personality, next);
+  if (task !== leader) history.end(track);
+  k.m.store(task + TASK.personality, next);
   setTaskState(k, task, TASK_INTERRUPTIBLE, waitKindOf(next));
   setRobustList(k, task);
   openFile(k, task, next);
   account(k, task);
   const access = change.program === ORDINARY && change.nonDumpable !== true ? OPEN : CLOSED;
-  history.publish(track, begun, [access, amount + 1, next, ...addressesOf(k, task)]);
+  const own = task === leader ? ofLeader + 1 : 1;
+  history.publish(track, begun, [access, amount + 1, own, next, ...addressesOf(k, task)]);
+  if (next % SLOW_EXECS === 0) k.m.wait(HOST.parkWord, k.m.load(HOST.parkWord), SLOW_MS);
   execFinish(k, exec);
   if (timerCreate(k, task, { clock: 0, signo: 14, value: next, notify: 0, notifyPid: 1 }) < 0) throw new Error("timer");
   history.end(track);
 }
+
+/**
+ * A thread that is going to exec: it leads the process from some moment before the write section on, when all it has of its
+ * own is its I/O and its list of robust futexes. The change ends when the old leader is gone.
+ */
+function newLeader(k: Kernel, history: SharedHistory, track: number, leader: number): number {
+  const begun = history.begin();
+  const [access, amount, , image] = history.newest(track) as [number, number, number, number];
+  const thread = cloneThread(k, leader);
+  setTaskState(k, thread, TASK_INTERRUPTIBLE, waitKindOf(image));
+  history.publish(track, begun, [access, amount, 0, image, ...addressesOf(k, thread)]);
+  return thread;
+}
+
+/** One of so many execs takes its time while readers wait. */
+const SLOW_EXECS = 50;
+const SLOW_MS = 2;
 
 function addressesOf(k: Kernel, task: number): number[] {
   const { m } = k;
@@ -178,6 +201,14 @@ function account(k: Kernel, task: number): void {
   accountIo(k, task, { rchar, wchar, syscr, syscw, readBytes, writeBytes });
 }
 
+/**
+ * True if the task that a reader found still leads its process and lives: while another thread execs, the old leader dies
+ * before it is replaced, and what it shows then is a dead task's.
+ */
+export function stillLeads(k: Kernel, pid: number, task: number): boolean {
+  return findTask(k, pid) === task && (k.m.load(task + TASK.flags) & PF_EXITING) === 0;
+}
+
 /** A writer's step: acts as one of the processes. */
 export function imageWriter(c: StressThread<ImagePlan>): () => void {
   const { k, plan, history, random } = c;
@@ -202,17 +233,20 @@ function act(c: StressThread<ImagePlan>, history: SharedHistory, track: number, 
     case 3:
       return changeImage(k, history, track, task, { program: ORDINARY, nonDumpable: true });
     case 4:
-      return changeImage(k, history, track, task, { program: ORDINARY });
+      return changeImage(k, history, track, task, { program: ORDINARY, fromThread: true });
     default:
-      return changeImage(k, history, track, task, { program: closed ? ORDINARY : SETUID_ROOT });
+      return changeImage(k, history, track, task, {
+        program: closed ? ORDINARY : SETUID_ROOT,
+        fromThread: random.below(4) === 0,
+      });
   }
 }
 
 /** I/O and nothing else. */
 function accountOnly(k: Kernel, history: SharedHistory, track: number, task: number): void {
   const begun = history.begin();
-  const [access, amount, ...image] = history.newest(track) as [number, number, ...number[]];
-  history.publish(track, begun, [access, amount + 1, ...image]);
+  const [access, amount, ofLeader, ...image] = history.newest(track) as [number, number, number, ...number[]];
+  history.publish(track, begun, [access, amount + 1, ofLeader + 1, ...image]);
   account(k, task);
   history.end(track);
 }

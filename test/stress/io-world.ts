@@ -2,7 +2,14 @@
  * /proc/<pid>/io: processes that exec, and groups in which writers start threads, do I/O in them and end them. Even
  * readers are threads that may sleep, odd ones serve requests and must not.
  */
-import { judgeGroupIo, judgeImageIo, GROUP_WRITERS, groupCounters } from "../../src/check/oracles/io.ts";
+import {
+  IO_LEADER,
+  IO_WHOLE,
+  judgeGroupIo,
+  judgeImageIo,
+  GROUP_WRITERS,
+  groupCounters,
+} from "../../src/check/oracles/io.ts";
 import type { Counters } from "../../src/check/oracles/io.ts";
 import type { State } from "../../src/check/history.ts";
 import { actBegin, actEnd } from "../../src/kernel/actor.ts";
@@ -18,7 +25,7 @@ import type { Subject } from "../../src/kernel/subject.ts";
 import { subject } from "../support/kernel.ts";
 import { attempt, prepare } from "./attempt.ts";
 import type { Caller, ImagePlan } from "./images.ts";
-import { IMAGE_WORDS, OWNER, endProcesses, makeOwned, imageWriter, makeImages, callers } from "./images.ts";
+import { IMAGE_WORDS, OWNER, endProcesses, makeOwned, imageWriter, makeImages, stillLeads, callers } from "./images.ts";
 import { execUpdateEvents } from "./world.ts";
 import type { StressThread, World } from "./world.ts";
 
@@ -130,16 +137,20 @@ function readImage(c: StressThread<IoPlan>, { who, subject }: Caller, out: IoSna
   const { k, plan, history, random } = c;
   const track = random.below(plan.pids.length);
   const whole = random.below(2) === 0;
+  const pid = plan.pids[track] as number;
   let from = 0;
+  let task = 0;
   const error = attempt(c, () => {
     from = history.now();
-    return doIoAccounting(k, findTask(k, plan.pids[track] as number), whole, subject, out);
+    task = findTask(k, pid);
+    return doIoAccounting(k, task, whole, subject, out);
   });
   const to = history.now();
   if (error === null) return;
+  if (!stillLeads(k, pid, task)) return c.count("another leader");
   c.count(error === 0 ? "allowed" : "denied");
   const read = { who, error, counters: countersOf(out) };
-  c.judge(history.possible(track, from, to), (states) => judgeImageIo(read, states));
+  c.judge(history.possible(track, from, to), (states) => judgeImageIo(read, whole ? IO_WHOLE : IO_LEADER, states));
 }
 
 function readGroup(c: StressThread<IoPlan>, owner: Subject, out: IoSnapshot): void {

@@ -6,6 +6,9 @@
  * the credentials of an image sees nothing of the image after a privileged exec, nor of one before that was not dumpable;
  * and who is refused was refused by an image that was there.
  *
+ * Not to be judged: a read of a leader that has died since, because another thread execs and takes its place; it keeps the
+ * credentials and the personality that it had.
+ *
  * A state is a row of words: {@link OPEN} or {@link CLOSED}, then what the image looks like through each path. A read shows
  * some of them.
  */

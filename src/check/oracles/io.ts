@@ -1,8 +1,10 @@
 /**
  * What a reader of /proc/<pid>/io may see.
  *
- * Of a process that execs (one track): the seven counters are those of one state, a state that this caller may look at.
- * A refusal needs a state that the caller may not look at.
+ * Of a process that execs, or of its leader alone (one track): the seven counters are those of one state, a state that
+ * this caller may look at. A refusal needs a state that the caller may not look at. Not to be judged: a read of a
+ * leader that has died since, because another thread execs; it keeps the credentials that it had. (The kernel lets
+ * such a reader see what the new image has counted.)
  *
  * Of a group whose threads do I/O and end at the same time (a track for each writer): the group's sum holds what each
  * writer has counted, living threads and dead ones together, each neither twice nor never; and all of it as it was at one
@@ -31,14 +33,19 @@ export function imageCounters(amount: number): Counters {
   return [amount, 2 * amount, 3 * amount, 4 * amount, 5 * amount, 6 * amount, 0];
 }
 
-/** Words of a state of {@link judgeImageIo}: access, units of I/O. */
-export const IO_AMOUNT = 1;
+/** Words of a state of {@link judgeImageIo}: access, units of I/O of the whole process, and of its leader alone. */
+export const IO_WHOLE = 1;
+export const IO_LEADER = 2;
 
-/** Judges a read of a process that execs. @returns what is wrong, or null */
-export function judgeImageIo(read: IoRead, states: readonly State[]): string | null {
+/**
+ * Judges a read of a process that execs.
+ * @param of IO_WHOLE or IO_LEADER: whose counters were read
+ * @returns what is wrong, or null
+ */
+export function judgeImageIo(read: IoRead, of: number, states: readonly State[]): string | null {
   if (read.error !== 0) return judgeRefusal("io", read.who, read.error, -EACCES, states);
   for (const { words } of states) {
-    if (mayLook(read.who, words[0] as number) && sameCounters(read.counters, imageCounters(words[IO_AMOUNT] as number)))
+    if (mayLook(read.who, words[0] as number) && sameCounters(read.counters, imageCounters(words[of] as number)))
       return null;
   }
   return `io: ${read.who} saw ${read.counters.join(" ")}, possible: ${describeStates(states)}`;
