@@ -149,6 +149,10 @@ function storms(all: readonly Storm[]): Content {
   </section>`;
 }
 
+function stormRounds({ storms: [first] }: BenchResult): string {
+  return first === undefined ? "" : `Of ps: ${plural(first.forms.lockfree.rounds.length, "round")}.`;
+}
+
 function method(result: BenchResult): Markup {
   const { options } = result;
   return html`<section aria-labelledby="method">
@@ -157,6 +161,7 @@ function method(result: BenchResult): Markup {
       <li>
         Both forms in one run, by turns: each has ${plural(options.rounds, "round")} of ${options.secondsPerRound} s, in
         the order lockfree, locked, locked, lockfree and so on, so that whatever drifts hits both.
+        ${stormRounds(result)}
       </li>
       <li>${whereTitle("in-process")}: ${whereText("in-process")}. ${whereTitle("mount")}: ${whereText("mount")}.</li>
       <li>Every operation of the writer is timed. The column “no readers” is the same writer alone.</li>

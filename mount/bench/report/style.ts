@@ -32,7 +32,7 @@ a:hover { text-decoration-color: currentColor; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margin: 20px 0; font-size: 0.9375rem; }
 .facts dt { color: var(--muted); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
-.found { display: grid; grid-template-columns: max-content 1fr; gap: 8px 24px; margin: 20px 0; font-size: 0.9375rem; }
+.found { display: grid; grid-template-columns: fit-content(20em) 1fr; gap: 8px 24px; margin: 20px 0; font-size: 0.9375rem; }
 .found dt { font-weight: 600; }
 .found dd { margin: 0; }
 .found .none, .found .unknown, .found .unmeasured { color: var(--muted); }
