@@ -36,9 +36,9 @@ export class MapsWalk {
   /** Where the walk is, and where it was before the last record: keep both between reads. */
   position = 0;
   lastPosition = 0;
-  protected mm: Ptr = NULL;
-  protected path: PathId = 0;
-  protected readonly iter = new VmaIter();
+  private mm: Ptr = NULL;
+  private path: PathId = 0;
+  private readonly iter = new VmaIter();
   private mmapLocked = false;
   private lockedVma: Ptr = NULL;
 
@@ -108,7 +108,7 @@ export class MapsWalk {
   }
 
   /** Finds and locks the next VMA that ends above `address`. */
-  protected lockNext(k: Kernel, address: number): number {
+  private lockNext(k: Kernel, address: number): number {
     return lockNextVma(k, this.mm, this.iter, address, this.path);
   }
 
