@@ -11,7 +11,6 @@ import { TimerSnapshot, TimersWalk, readTimer, timerCreate, timerDelete } from "
 import { testKernel } from "../support/kernel.ts";
 import { startInit } from "../support/processes.ts";
 
-
 function ids(k: Kernel, task: number, from = 0): number[] {
   const walk = new TimersWalk();
   const snapshot = new TimerSnapshot();
