@@ -365,6 +365,8 @@ export const MM = struct({
   exeFile: WORD,
   /** Last id given out to VMA.anonVma. [mmap, or atomic] */
   lastAnonVma: WORD,
+  /** End of the last stack that was given to a new thread, in bytes; see robust-list.ts. */
+  stackCursor: QUAD,
 });
 
 /** struct vm_area_struct. Type-stable: a freed one may be reused at once, for another mm, while a reader looks. */

@@ -5,7 +5,7 @@
  * An address is set before a task is published, or while its exec holds exec_update_lock for write: a reader that has
  * validated its section has not seen half of it. It is cleared at any time, low half first, and has no low half that is 0.
  */
-import { VM_GROWSDOWN, VM_SHARED, VM_WRITE } from "../mm/flags.ts";
+import { VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_SHARED, VM_WRITE } from "../mm/flags.ts";
 import { VmaIter, findVma, vmaIterInit, vmaNext } from "../mm/vma-tree.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { EPERM, ESRCH } from "./errno.ts";
@@ -13,11 +13,11 @@ import { execUpdateReadBegin, execUpdateReadDone, execUpdateReadNeedsRetry, isEx
 import { CLONE_THREAD, PTRACE_MODE_READ_REALCREDS } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
 import { Path } from "./knobs.ts";
-import { MM, PAGE_SIZE, SIGNAL, TASK, VMA } from "./layout.ts";
+import { MM, PAGE_SIZE, TASK, VMA } from "./layout.ts";
 import { findTask } from "./pid.ts";
 import { ptraceMayAccess } from "./ptrace.ts";
 import type { Subject } from "./subject.ts";
-import { getTask, putTask } from "./task.ts";
+import { firstThread, getTask, nextThread, putTask } from "./task.ts";
 
 /** Bytes of a list's head (struct robust_list_head): the only length there is. */
 export const ROBUST_LIST_HEAD_BYTES = 24;
@@ -68,7 +68,7 @@ function robustListOf(k: Kernel, task: Ptr): number {
   return low === 0 ? 0 : high * TWO_32 + low;
 }
 
-/** A thread's stack is at least this large. */
+/** A thread's stack is at least this large, and lies on a page that nobody may touch. */
 const THREAD_STACK_BYTES = 1024 * 1024;
 /** How far below its end a C library puts a thread's head (struct pthread, at the top of the stack). */
 const BELOW_STACK_TOP = 0x660;
@@ -77,8 +77,8 @@ const IN_MAIN_BLOCK = 0xa20;
 /** Pages of [vvar], [vvar_vclock] below [vdso], below which the dynamic linker puts the main thread's block. */
 const SPECIAL_PAGES_BELOW_VDSO = 6;
 /** Threads without a stack of their own (nobody has mapped one): as many places in the main thread's stack. */
-const PLACES = 64;
-const PLACE_BYTES = 1024;
+const PLACES = 1024;
+const PLACE_BYTES = 64;
 
 /** The C library of a new image registers its list at its start. @pre the task is in exec, or not published */
 export function setRobustList(k: Kernel, task: Ptr): void {
@@ -110,40 +110,40 @@ function mainHead(k: Kernel, mm: Ptr): number {
   return isWritable(k, mm, heap) ? heap : inMainStack(k, mm, 0);
 }
 
-/** At the top of the next stack below that of the newest thread; the first one's is the highest. */
+/** At the top of a stack that had no thread yet; else of one whose thread has ended; else wherever there is a place. */
 function threadHead(k: Kernel, mm: Ptr, task: Ptr): number {
   const { m } = k;
-  const signal = m.load(task + TASK.signal);
-  const newest = m.load(signal + SIGNAL.threadLast);
-  const first = newest === m.load(signal + SIGNAL.leader);
-  const head = first ? highestStack(k, mm) : stackBelow(k, mm, m.load64(newest + TASK.robustList));
-  return head !== 0 ? head : inMainStack(k, mm, m.load(task + TASK.pid));
-}
-
-/** The head in the stack under that which holds `head`, beyond its guard page; or 0. */
-function stackBelow(k: Kernel, mm: Ptr, head: number): number {
-  const iter = new VmaIter();
-  vmaIterInit(iter, head);
-  if (vmaNext(k, mm, iter) === 0 || iter.start > head) return 0;
-  const below = iter.start - PAGE_SIZE - BELOW_STACK_TOP;
-  vmaIterInit(iter, below);
-  const vma = vmaNext(k, mm, iter);
-  return vma !== 0 && isThreadStack(k, vma, iter) && iter.start <= below ? below : 0;
-}
-
-/** The head in the highest thread stack, or 0. */
-function highestStack(k: Kernel, mm: Ptr): number {
-  const iter = new VmaIter();
-  vmaIterInit(iter, 0);
-  let head = 0;
-  for (let vma = vmaNext(k, mm, iter); vma !== 0; vma = vmaNext(k, mm, iter)) {
-    if (isThreadStack(k, vma, iter)) head = iter.end - BELOW_STACK_TOP;
+  const fresh = stackAbove(k, mm, m.load64(mm + MM.stackCursor), null);
+  if (fresh !== 0) {
+    m.store64(mm + MM.stackCursor, fresh + BELOW_STACK_TOP);
+    return fresh;
   }
-  return head;
+  const taken = headsOfThreads(k, task);
+  const left = stackAbove(k, mm, 0, taken);
+  return left !== 0 ? left : freePlace(k, mm, m.load(task + TASK.pid), taken);
 }
 
-function isThreadStack(k: Kernel, vma: Ptr, { start, end }: VmaIter): boolean {
-  return end - start >= THREAD_STACK_BYTES && isPrivateMemory(k, vma);
+/** The heads of all threads that the new one will live with. */
+function headsOfThreads(k: Kernel, task: Ptr): Set<number> {
+  const heads = new Set<number>();
+  for (let thread = firstThread(k, task); thread !== 0; thread = nextThread(k, thread)) {
+    heads.add(robustListOf(k, thread));
+  }
+  return heads;
+}
+
+/** The head in the lowest thread stack from an address on that isn't taken, or 0. */
+function stackAbove(k: Kernel, mm: Ptr, address: number, taken: ReadonlySet<number> | null): number {
+  const iter = new VmaIter();
+  vmaIterInit(iter, address);
+  let guardEnd = -1;
+  for (let vma = vmaNext(k, mm, iter); vma !== 0; vma = vmaNext(k, mm, iter)) {
+    const head = iter.end - BELOW_STACK_TOP;
+    const large = iter.end - iter.start >= THREAD_STACK_BYTES;
+    if (iter.start === guardEnd && large && isPrivateMemory(k, vma) && taken?.has(head) !== true) return head;
+    if ((k.m.load(vma + VMA.vmFlags) & VM_ACCESS_FLAGS) === 0) guardEnd = iter.end;
+  }
+  return 0;
 }
 
 function isPrivateMemory(k: Kernel, vma: Ptr): boolean {
@@ -151,10 +151,19 @@ function isPrivateMemory(k: Kernel, vma: Ptr): boolean {
   return (flags & (VM_WRITE | VM_SHARED | VM_GROWSDOWN)) === VM_WRITE && k.m.load(vma + VMA.vmFile) === 0;
 }
 
+/** A place in the main thread's stack that no other thread has, if there is one. */
+function freePlace(k: Kernel, mm: Ptr, tid: number, taken: ReadonlySet<number>): number {
+  for (let i = 0; i < PLACES; i++) {
+    const place = inMainStack(k, mm, tid + i);
+    if (!taken.has(place)) return place;
+  }
+  return inMainStack(k, mm, tid);
+}
+
 /** A place that may be written to, and stays: the stack is always there. */
-function inMainStack(k: Kernel, mm: Ptr, tid: number): number {
+function inMainStack(k: Kernel, mm: Ptr, number: number): number {
   const startStack = k.m.load64(mm + MM.startStack);
-  return Math.floor(startStack / PLACE_BYTES - 1 - (tid % PLACES)) * PLACE_BYTES;
+  return Math.floor(startStack / PLACE_BYTES - 1 - (number % PLACES)) * PLACE_BYTES + PLACE_BYTES / 2;
 }
 
 function isWritable(k: Kernel, mm: Ptr, address: number): boolean {
