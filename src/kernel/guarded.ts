@@ -13,7 +13,7 @@ import { Path } from "./knobs.ts";
 import { MM, TASK } from "./layout.ts";
 import { ptraceMayAccess } from "./ptrace.ts";
 import type { Subject } from "./subject.ts";
-import { getTask, putTask } from "./task.ts";
+import { pinTask, unpinTask } from "./task.ts";
 
 /** What the guarded files show of a task, at one moment of its image. */
 export class TraceSnapshot {
@@ -45,10 +45,9 @@ export function readPersonality(k: Kernel, task: Ptr, subject: Subject, out: Tra
 }
 
 function readTrace(k: Kernel, path: PathId, task: Ptr, subject: Subject, out: TraceSnapshot): number {
-  const referenced = k.t.maySleep;
-  if (referenced && !getTask(k, task)) return -ESRCH;
+  if (!pinTask(k, task)) return -ESRCH;
   const result = guardedTrace(k, path, task, subject, out);
-  if (referenced) putTask(k, task);
+  unpinTask(k, task);
   return result;
 }
 

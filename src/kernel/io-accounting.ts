@@ -21,7 +21,7 @@ import { Path } from "./knobs.ts";
 import { IO, SIGNAL, TASK } from "./layout.ts";
 import { ptraceMayAccess } from "./ptrace.ts";
 import type { Subject } from "./subject.ts";
-import { firstThread, getTask, nextThread, putTask } from "./task.ts";
+import { firstThread, nextThread, pinTask, unpinTask } from "./task.ts";
 
 /** The seven counters of one moment: bytes and calls, exact up to 2^53. */
 export class IoSnapshot {
@@ -53,10 +53,9 @@ export class IoSnapshot {
  */
 export function doIoAccounting(k: Kernel, task: Ptr, whole: boolean, subject: Subject, out: IoSnapshot): number {
   const signal = k.m.load(task + TASK.signal);
-  const referenced = k.t.maySleep;
-  if (referenced && !getTask(k, task)) return -ESRCH;
+  if (!pinTask(k, task)) return -ESRCH;
   const result = readGuardedIo(k, task, signal, whole, subject, out);
-  if (referenced) putTask(k, task);
+  unpinTask(k, task);
   return result;
 }
 

@@ -19,7 +19,7 @@ import { findTask } from "./pid.ts";
 import { ptraceMayAccess } from "./ptrace.ts";
 import { Random } from "./random.ts";
 import type { Subject } from "./subject.ts";
-import { getTask, putTask } from "./task.ts";
+import { pinTask, unpinTask } from "./task.ts";
 
 /** What is compared (enum kcmp_type, linux/kcmp.h). */
 export const KcmpType = {
@@ -77,13 +77,11 @@ export function kcmp(
   const task2 = findTask(k, pid2);
   if (task1 === 0 || task2 === 0) return -ESRCH;
   const question = { type, idx1, idx2 };
-  // Who never sleeps needs no references: what RCU found stays until the request is over.
-  if (!k.t.maySleep) return kcmpTasks(k, task1, task2, question, subject);
-  if (!getTask(k, task1)) return -ESRCH;
-  const second = getTask(k, task2);
+  if (!pinTask(k, task1)) return -ESRCH;
+  const second = pinTask(k, task2);
   const result = second ? kcmpTasks(k, task1, task2, question, subject) : -ESRCH;
-  putTask(k, task1);
-  if (second) putTask(k, task2);
+  unpinTask(k, task1);
+  if (second) unpinTask(k, task2);
   return result;
 }
 

@@ -12,7 +12,7 @@ import { Path } from "./knobs.ts";
 import { TASK } from "./layout.ts";
 import { ptraceMayAccess } from "./ptrace.ts";
 import type { Subject } from "./subject.ts";
-import { getTask, putTask } from "./task.ts";
+import { pinTask, unpinTask } from "./task.ts";
 
 /** A task's mm with a user more, or NULL if it has none (any more). @pre RCU */
 export function getTaskMm(k: Kernel, task: Ptr): Ptr {
@@ -34,10 +34,9 @@ export function getTaskMm(k: Kernel, task: Ptr): Ptr {
  * @pre RCU online, no section open
  */
 export function mmAccess(k: Kernel, task: Ptr, mode: number, subject: Subject): number {
-  const referenced = k.t.maySleep;
-  if (referenced && !getTask(k, task)) return -ESRCH;
+  if (!pinTask(k, task)) return -ESRCH;
   const result = guardedMm(k, task, mode, subject);
-  if (referenced) putTask(k, task);
+  unpinTask(k, task);
   return result;
 }
 

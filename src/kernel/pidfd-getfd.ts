@@ -13,7 +13,7 @@ import { TASK } from "./layout.ts";
 import { findTask } from "./pid.ts";
 import { ptraceMayAccess } from "./ptrace.ts";
 import type { Subject } from "./subject.ts";
-import { getTask, putTask } from "./task.ts";
+import { pinTask, unpinTask } from "./task.ts";
 
 /**
  * A further reference to a task's open file, if the caller might attach to the task: the check and the file belong to one
@@ -21,7 +21,8 @@ import { getTask, putTask } from "./task.ts";
  * @param pid a process or thread, which stands for the pidfd that the caller would have
  * @param fd 32 bits count
  * @param flags reserved: 0
- * @returns the file, to be given to filePut; or -EINVAL (flags), -ESRCH (no such task, or it is exiting), -EPERM, -EBADF
+ * @returns the file, to be given to filePut; or -EINVAL (flags), -ESRCH (no such task, or it is exiting
+ *   and has let go of its files), -EPERM, -EBADF
  *   (no such descriptor), -EINTR, would-block
  * @pre RCU online, no section open
  */
@@ -29,10 +30,9 @@ export function pidfdGetfd(k: Kernel, pid: number, fd: number, flags: number, su
   if (flags !== 0) return -EINVAL;
   const task = findTask(k, pid);
   if (task === 0) return -ESRCH;
-  const referenced = k.t.maySleep;
-  if (referenced && !getTask(k, task)) return -ESRCH;
+  if (!pinTask(k, task)) return -ESRCH;
   const result = pidfdFget(k, task, fd, subject);
-  if (referenced) putTask(k, task);
+  unpinTask(k, task);
   return result;
 }
 
@@ -53,7 +53,8 @@ function pidfdFget(k: Kernel, task: Ptr, fd: number, subject: Subject): number {
 
 function fileIfAllowed(k: Kernel, task: Ptr, fd: number, subject: Subject): number {
   if (!ptraceMayAccess(k, task, PTRACE_MODE_ATTACH_REALCREDS, subject)) return -EPERM;
-  if ((k.m.load(task + TASK.flags) & PF_EXITING) !== 0) return -ESRCH;
   const file = fgetTask(k, task, fd);
-  return file === 0 ? -EBADF : file;
+  if (file !== 0) return file;
+  // An exit says that it has begun before it lets go of the files: who finds none looks afterwards.
+  return (k.m.load(task + TASK.flags) & PF_EXITING) !== 0 ? -ESRCH : -EBADF;
 }

@@ -39,6 +39,20 @@ export function putTask(k: Kernel, task: Ptr): void {
   k.slab.freeRcu(signal);
 }
 
+/**
+ * Keeps a task for a read that may sleep. Who never sleeps needs no reference: what RCU found stays until the request is
+ * over. To be undone by {@link unpinTask}.
+ * @returns false if the task is gone already
+ * @pre RCU
+ */
+export function pinTask(k: Kernel, task: Ptr): boolean {
+  return !k.t.maySleep || getTask(k, task);
+}
+
+export function unpinTask(k: Kernel, task: Ptr): void {
+  if (k.t.maySleep) putTask(k, task);
+}
+
 /** tasklist_lock for write: parents, children, threads and the pid table change only under it. */
 export function lockTasklist(k: Kernel): void {
   spinLock(k.t, HOST.tasklistLock, LockClass.tasklist);

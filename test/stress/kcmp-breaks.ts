@@ -1,6 +1,6 @@
 /** Deliberate mistakes in kcmp; see breaks.ts. */
 import type { Break } from "./breaks.ts";
-import { LONG_PAUSE, after, before, removed, replaced } from "./edits.ts";
+import { NAP, after, before, removed, replaced } from "./edits.ts";
 import { AFTER_END, EARLY_END, LATE_BUMP } from "./exec-update-breaks.ts";
 
 const KCMP = "src/kernel/kcmp.ts";
@@ -18,7 +18,7 @@ export const KCMP_BREAKS: readonly Break[] = [
     name: "kcmp: only the first task is revalidated",
     world: "kcmp",
     edits: [replaced(KCMP, " && !execUpdateSpeculateRetry(m, sig2, seq2)", "")],
-    delay: [before(KCMP, "  switch (question.type) {\n", `  ${LONG_PAUSE}\n`)],
+    delay: [before(KCMP, "  switch (question.type) {\n", `  ${NAP}\n`)],
   },
   {
     name: "kcmp: the fallback takes no locks",
@@ -61,7 +61,7 @@ export const KCMP_BREAKS: readonly Break[] = [
     world: "kcmp",
     form: "locked",
     edits: [replaced(KCMP, "const second = secondToLock(k, sig1, sig2);", "const second = sig2;")],
-    delay: [before(KCMP, "  const nestedError = lockForRead(k, second, true);\n", LONG_PAUSE.repeat(10))],
+    delay: [before(KCMP, "  const nestedError = lockForRead(k, second, true);\n", `  ${NAP}\n`)],
     fails: HANGS,
   },
   {
@@ -75,7 +75,7 @@ export const KCMP_BREAKS: readonly Break[] = [
   {
     name: "kcmp: the second task keeps its reference",
     world: "kcmp",
-    edits: [removed(KCMP, "  if (second) putTask(k, task2);\n")],
+    edits: [removed(KCMP, "  if (second) unpinTask(k, task2);\n")],
     fails: /task: .* objects at the start/,
     milliseconds: 4000,
   },
