@@ -21,9 +21,8 @@ import { pinTask, unpinTask } from "./task.ts";
  * @param pid a process or thread, which stands for the pidfd that the caller would have
  * @param fd 32 bits count
  * @param flags reserved: 0
- * @returns the file, to be given to filePut; or -EINVAL (flags), -ESRCH (no such task, or it is exiting
- *   and has let go of its files), -EPERM, -EBADF
- *   (no such descriptor), -EINTR, would-block
+ * @returns the file, to be given to filePut; or -EINVAL (flags), -ESRCH (no such task, or it is exiting and has let go of
+ *   its files), -EPERM, -EBADF (no such descriptor), -EINTR, would-block
  * @pre RCU online, no section open
  */
 export function pidfdGetfd(k: Kernel, pid: number, fd: number, flags: number, subject: Subject): number {

@@ -6,6 +6,7 @@ import { EBADF, EFAULT, EINTR, EINVAL, ENOENT, EPERM, ESRCH } from "../../src/ke
 import { execBegin, execFinish, execTask } from "../../src/kernel/exec.ts";
 import { exitGroup, reap } from "../../src/kernel/exit.ts";
 import { dupFd, fdLookup, fileNew, filePut, installFdAt } from "../../src/kernel/files.ts";
+import { PF_EXITING } from "../../src/kernel/flags.ts";
 import { copyProcess } from "../../src/kernel/fork.ts";
 import { setIdentity } from "../../src/kernel/identity.ts";
 import { KcmpType, kcmp } from "../../src/kernel/kcmp.ts";
@@ -108,6 +109,21 @@ describe.each([false, true])("locked: %s", (locked) => {
     expect(kcmp(k, ...pids, KcmpType.VM, 0, 0, ROOT)).toBe(-ESRCH);
     expect(getRobustList(k, pids[0], ROOT, list)).toBe(-ESRCH);
     expect(pidfdGetfd(k, pids[0], 0, 0, ROOT)).toBe(-ESRCH);
+  });
+
+  test("pidfd_getfd: who is exiting has files until they are gone", () => {
+    const k = testKernel();
+    setForm(k, locked);
+    const task = fork(k, startInit(k));
+    const file = openPipe(k, task, 5);
+    k.m.or(task + TASK.flags, PF_EXITING);
+    expect(pidfdGetfd(k, pidOf(k, task), 5, 0, ROOT)).toBe(file);
+    filePut(k, file);
+    expect(pidfdGetfd(k, pidOf(k, task), 99, 0, ROOT)).toBe(-ESRCH);
+    k.m.and(task + TASK.flags, ~PF_EXITING);
+    expect(pidfdGetfd(k, pidOf(k, task), 99, 0, ROOT)).toBe(-EBADF);
+    exitGroup(k, task, 0);
+    expect(pidfdGetfd(k, pidOf(k, task), 5, 0, ROOT)).toBe(-ESRCH);
   });
 
   test("comparison is an order: antisymmetric and transitive over many processes", () => {
