@@ -1,6 +1,6 @@
 /** Deliberate mistakes in the paths of maps and its kin; see breaks.ts. */
 import type { Break } from "./breaks.ts";
-import { LONG_PAUSE, PAUSE, after, before, removed, replaced } from "./edits.ts";
+import { PAUSE, SHORT_NAP, after, before, removed, replaced } from "./edits.ts";
 
 const LOCK = "src/mm/lock.ts";
 const WALK = "src/mm/maps-walk.ts";
@@ -8,7 +8,7 @@ const SNAPSHOT = "src/mm/vma-snapshot.ts";
 const SMAPS = "src/proc/task/task-mmu.ts";
 
 /** Time for a writer between the lookup of a mapping and its lock. */
-const BEFORE_LOCK = before(LOCK, "    const vma = vmaStartRead(k, mm, found);\n", `    ${LONG_PAUSE}\n`);
+const BEFORE_LOCK = before(LOCK, "    const vma = vmaStartRead(k, mm, found);\n", `    ${SHORT_NAP}\n`);
 /** Time for a writer while a mapping is read. */
 const WHILE_READ = before(SNAPSHOT, "  out.end = m.load64(vma + VMA.vmEnd);\n", `  ${PAUSE}\n`);
 /** Time for a writer between the looks at vm_lock_seq. */
@@ -119,7 +119,7 @@ export const MAPS_BREAKS: readonly Break[] = [
     name: "smaps_rollup: what was counted below is counted again",
     world: "maps",
     edits: [removed(SMAPS, "  else if (v.start < bounds.end) clipBelow(v, bounds.end);\n")],
-    delay: [before(SMAPS, "    result = walk.giveWay(c.k);\n", `    const { k } = c;\n    ${LONG_PAUSE}\n`)],
+    delay: [before(SMAPS, "    result = walk.giveWay(c.k);\n", `    const { k } = c;\n    ${SHORT_NAP}\n`)],
     says: /pages in all/,
   },
 ];
