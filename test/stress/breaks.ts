@@ -28,6 +28,8 @@ export interface Break {
   readonly says?: RegExp;
   /** A part of the failure that must be reported, where no single read can show the mistake: a leak, a deadlock. */
   readonly fails?: RegExp;
+  /** An interrupt would end what must be found: a deadlock. */
+  readonly withoutInterrupts?: boolean;
   /** Checks of lock order would notice first, and hide whether the oracle does. */
   readonly withoutLockdep?: boolean;
 }

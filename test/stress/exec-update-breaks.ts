@@ -1,6 +1,6 @@
 /** Deliberate mistakes in the paths that exec_update_seq validates, and in exec; see breaks.ts. */
 import type { Break } from "./breaks.ts";
-import { PAUSE, after, before, removed, replaced } from "./edits.ts";
+import { NAP, PAUSE, after, before, removed, replaced } from "./edits.ts";
 
 const EXEC_UPDATE = "src/kernel/exec-update.ts";
 const EXEC = "src/kernel/exec.ts";
@@ -48,11 +48,7 @@ export const EARLY_END = [
 
 /** Time for readers after the write section. */
 export const AFTER_END = [
-  before(
-    EXEC,
-    "  upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);\n  return true;\n",
-    `  ${PAUSE}\n`,
-  ),
+  before(EXEC, "  upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);\n  return true;\n", `  ${NAP}\n`),
 ];
 
 /** The new address space is there before the write section begins. */

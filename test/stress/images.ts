@@ -3,8 +3,8 @@
  *
  * Their owner is uid 1000. An image is open to the owner, or closed: set-user-ID root by exec, or not dumpable. What an
  * image looks like follows from its number: personality and wait kind, environment, an open file, a timer, and addresses of
- * its memory, so that a reader can tell which image it has seen. Whatever changes, the process also does a unit of I/O in the same step, so that
- * its counters tell one state from the next.
+ * its memory, so that a reader can tell which image it has seen. Whatever changes, the process also does a unit of I/O in
+ * the same step, so that its counters tell one state from the next.
  */
 import { actBegin, actEnd } from "../../src/kernel/actor.ts";
 import type { ExecSpec } from "../../src/kernel/exec.ts";

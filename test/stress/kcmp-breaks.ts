@@ -63,6 +63,7 @@ export const KCMP_BREAKS: readonly Break[] = [
     edits: [replaced(KCMP, "const second = secondToLock(k, sig1, sig2);", "const second = sig2;")],
     delay: [before(KCMP, "  const nestedError = lockForRead(k, second, true);\n", `  ${NAP}\n`)],
     fails: HANGS,
+    withoutInterrupts: true,
   },
   {
     name: "kcmp: one of the two locks is kept",
@@ -70,6 +71,7 @@ export const KCMP_BREAKS: readonly Break[] = [
     form: "locked",
     edits: [removed(KCMP, UNLOCK_SECOND)],
     fails: HANGS,
+    withoutInterrupts: true,
     withoutLockdep: true,
   },
   {

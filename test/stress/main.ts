@@ -202,7 +202,8 @@ class Run {
     while (this.goesOn(performance.now() - begun) && control.load(STOP) === 0) {
       await new Promise((resolve) => setTimeout(resolve, job.form === "switching" ? SWITCH_MS : LOOK_MS));
       if (job.form === "switching") this.setPaths(() => this.random.below(2) === 1);
-      this.k.m.store(this.interruptWord, this.random.below(INTERRUPTED_EVERY) === 0 ? 1 : 0);
+      const interrupts = job.interrupts !== false && this.random.below(INTERRUPTED_EVERY) === 0;
+      this.k.m.store(this.interruptWord, interrupts ? 1 : 0);
       const now = performance.now();
       if (now - looked < WATCH_MS) continue;
       looked = now;

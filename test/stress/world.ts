@@ -84,6 +84,8 @@ export interface StressJob {
   readonly lockdep: boolean;
   /** Ends the run with the first violation. */
   readonly stopAtFirst: boolean;
+  /** False: nobody who waits is interrupted, so that a deadlock stays one. */
+  readonly interrupts?: boolean;
   /** Milliseconds without progress after which a thread counts as hanging. */
   readonly stuckAfter: number;
 }
