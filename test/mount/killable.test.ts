@@ -46,6 +46,7 @@ import ctypes, errno, os, signal, sys
 libc = ctypes.CDLL(None, use_errno=True)
 signal.signal(signal.SIGUSR1, lambda *a: None)
 signal.siginterrupt(signal.SIGUSR1, True)
+print("ready", flush=True)
 question = sys.argv[2].encode()
 fd = libc.open(sys.argv[1].encode(), os.O_RDWR if question else os.O_RDONLY)
 if fd < 0:
@@ -219,12 +220,12 @@ describe.skipIf(skip).each([1, 2])("readers behind a slow exec, %i workers", (wo
       for (const name of NAMES) {
         const reader = new RunningClient("python3", "-c", INTERRUPTED, ...place(name));
         running.push(reader);
-        await until(() => waiting() === 1, `a reader of ${name} waits`);
+        await until(() => reader.stdout !== "" && waiting() === 1, `a reader of ${name} waits`);
         // Again if the first one comes before the call that waits.
         const again = setInterval(() => reader.process.kill("SIGUSR1"), 100);
         await reader.ended;
         clearInterval(again);
-        expect(`${name}: ${reader.stdout}`).toBe(`${name}: ${READERS[name].wait} EINTR\n`);
+        expect(`${name}: ${reader.stdout}`).toBe(`${name}: ready\n${READERS[name].wait} EINTR\n`);
       }
     });
   });
