@@ -24,7 +24,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 };
 
 /** The numbers of /proc/synthproc/stats as Prometheus text. */
-export function prometheusText(stats: Stats): Promise<string> {
+function prometheusText(stats: Stats): Promise<string> {
   const registry = new Registry();
   addPaths(registry, stats.threads);
   addTable(registry, stats);

@@ -36,7 +36,7 @@ import type { Form } from "./result.ts";
 const INIT = 1;
 const PROGRAM = "/usr/bin/subject";
 /** Threads of a process whose exec has to end some. */
-export const FURTHER_THREADS = 3;
+const FURTHER_THREADS = 3;
 /** Timers of the process that the timers comparison reads. */
 export const TIMERS = 64;
 /** Where the mappings that writers change lie. */

@@ -8,7 +8,7 @@ import { parseMetricsAddress } from "../metrics-address.ts";
 import type { TransportName } from "../transport/transport.ts";
 
 const MAX_THREADS = 64;
-const MAX_SEED = 2 ** 32 - 1;
+export const MAX_SEED = 2 ** 32 - 1;
 
 /** Options of `mount` and `run`. */
 export interface SimulationFlags {

@@ -1,7 +1,7 @@
 /** The commands with their options and help texts. What a command does is loaded when it runs. */
 import { Command, Option } from "commander";
 import { EXIT_CODES } from "./exit-codes.ts";
-import { addLogOptions, addSimulationOptions, decimal, integer, integerList } from "./options.ts";
+import { MAX_SEED, addLogOptions, addSimulationOptions, decimal, integer, integerList } from "./options.ts";
 import type { BenchFlags } from "./bench.ts";
 import type { CtlOptions } from "./ctl.ts";
 import type { MountFlags } from "./mount.ts";
@@ -209,7 +209,7 @@ function addBench(program: Command, finish: Finish): void {
     .option("--seconds <n>", "length of each of these measurements", decimal(0.01, 3600), 0.15)
     .option("--readers <n>", "threads or clients that read without pause", integer(1, 32), 2)
     .option("--ps <n,n,...>", "ps: how many at a time", list, [1, 2, 4, 8, 16, 32, 64, 128])
-    .option("--seed <n>", "seed of everything random (default: drawn, and in the result)", integer(0, 2 ** 32 - 1))
+    .option("--seed <n>", "seed of everything random (default: drawn, and in the result)", integer(0, MAX_SEED))
     .addHelpText(
       "after",
       examples([

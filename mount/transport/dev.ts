@@ -28,6 +28,7 @@ export function deviceProblem(): string | null {
     return errorCode(error) === "ENOENT" ? `there is no ${FUSE_DEVICE}` : `${FUSE_DEVICE} may not be opened`;
   }
 }
+
 /** How often a thread looks whether the device has been mounted. */
 const MOUNT_POLL_MS = 1;
 

@@ -163,7 +163,10 @@ export interface ThreadCounts {
   readonly paths: readonly PathCounts[];
 }
 
-/** The counts of every thread there is, by kind and number, then of those that have left. Each path's waits belong to one moment. */
+/**
+ * The counts of every thread there is, by kind and number, then of those that have left. Each path's waits belong to one
+ * moment.
+ */
 export function readCounters(k: Kernel): ThreadCounts[] {
   for (;;) {
     const seq = readSeqbegin(k.m, HOST.countersLock);

@@ -80,8 +80,7 @@ export function finishHeldExecs(k: Kernel, nowNs: number): number {
   let finished = 0;
   for (let i = 0; i < HELD_EXECS; i++) {
     const at = recordOf(i);
-    if (m.load(at + HELD_EXEC.state) !== WAITING) continue;
-    if (m.compareExchange(at + HELD_EXEC.state, WAITING, CLAIMED) !== WAITING) continue;
+    if (m.load(at + HELD_EXEC.state) !== WAITING || !reclaim(k, at)) continue;
     if (m.load64(at + HELD_EXEC.until) > nowNs) {
       m.store(at + HELD_EXEC.state, WAITING);
       // Who ended the clock meanwhile found this record claimed.

@@ -51,8 +51,8 @@ function lockForRead(k: Kernel, path: PathId, signal: Ptr): number {
 }
 
 /**
- * exec_update_read_needs_retry: true if a writer spoilt the section: drop what was read, begin again with `lock`. The section is
- * over then.
+ * exec_update_read_needs_retry: true if a writer spoilt the section, which is over then: drop what was read, begin again
+ * with `lock`.
  */
 export function execUpdateReadNeedsRetry(k: Kernel, path: PathId, signal: Ptr, token: number): boolean {
   if (token === EXEC_UPDATE_LOCKED) return false;

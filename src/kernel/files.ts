@@ -225,8 +225,8 @@ export function fgetTaskLocked(k: Kernel, task: Ptr, fd: number): Ptr {
 }
 
 /**
- * As {@link fgetTaskLocked}, but without a lock: the table stays under RCU. A file that has lost its last reference is about to
- * leave it, or has been replaced already.
+ * As {@link fgetTaskLocked}, but without a lock: the table stays under RCU. A file that has lost its last reference is
+ * about to leave it, or has been replaced already.
  * @param fd 32 bits count
  * @pre RCU
  */

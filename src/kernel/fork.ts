@@ -56,8 +56,8 @@ export interface CloneOptions {
 /**
  * Makes a task from another (copy_process and wake_up_new_task). The new task is in state R.
  * @param flags CLONE_*
- * @returns its pid; -EINVAL for contradictory flags, -ENOMEM if the arena is full, -EAGAIN if there is no pid or too many threads, or what the pid
- *   allocator says of a wanted pid
+ * @returns its pid; -EINVAL for contradictory flags, -ENOMEM if the arena is full, -EAGAIN if there is no pid or too many
+ *   threads, or what the pid allocator says of a wanted pid
  * @pre the caller acts as the parent (see actor.ts), or the parent is the idle task
  */
 export function copyProcess(k: Kernel, parent: Ptr, flags: number, options: CloneOptions = {}): number {

@@ -28,8 +28,7 @@ import { pinTask, unpinTask } from "./task.ts";
 export function pidfdGetfd(k: Kernel, pid: number, fd: number, flags: number, subject: Subject): number {
   if (flags !== 0) return -EINVAL;
   const task = findTask(k, pid);
-  if (task === 0) return -ESRCH;
-  if (!pinTask(k, task)) return -ESRCH;
+  if (task === 0 || !pinTask(k, task)) return -ESRCH;
   const result = pidfdFget(k, task, fd, subject);
   unpinTask(k, task);
   return result;

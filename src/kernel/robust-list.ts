@@ -17,10 +17,10 @@ import { MM, PAGE_SIZE, TASK, VMA } from "./layout.ts";
 import { findTask } from "./pid.ts";
 import { ptraceMayAccess } from "./ptrace.ts";
 import type { Subject } from "./subject.ts";
-import { firstThread, getTask, nextThread, putTask } from "./task.ts";
+import { firstThread, nextThread, pinTask, unpinTask } from "./task.ts";
 
 /** Bytes of a list's head (struct robust_list_head): the only length there is. */
-export const ROBUST_LIST_HEAD_BYTES = 24;
+const ROBUST_LIST_HEAD_BYTES = 24;
 
 const TWO_32 = 4294967296;
 
@@ -40,11 +40,9 @@ export class RobustList {
  */
 export function getRobustList(k: Kernel, pid: number, subject: Subject, out: RobustList): number {
   const task = findTask(k, pid);
-  if (task === 0) return -ESRCH;
-  const referenced = k.t.maySleep;
-  if (referenced && !getTask(k, task)) return -ESRCH;
+  if (task === 0 || !pinTask(k, task)) return -ESRCH;
   const result = guardedRobustList(k, task, subject, out);
-  if (referenced) putTask(k, task);
+  unpinTask(k, task);
   return result;
 }
 

@@ -22,7 +22,6 @@ export const Wait = {
   signal: 14,
   exited: 15,
 } as const;
-export type WaitId = (typeof Wait)[keyof typeof Wait];
 
 export const BUILT_IN_WAIT_KINDS: readonly WaitKind[] = [
   { name: "running", wchan: "", syscall: -1, stack: [] },

@@ -159,7 +159,7 @@ function takeReadReference(k: Kernel, vma: Ptr): number {
 }
 
 /** Locks a VMA for read under mmap_lock, which keeps writers away. @pre mmap_lock for read */
-export function vmaStartReadLocked(k: Kernel, vma: Ptr): void {
+function vmaStartReadLocked(k: Kernel, vma: Ptr): void {
   k.m.add(vma + VMA.vmRefcnt, 1);
   k.t.lockdep.acquire(LockClass.vma);
 }

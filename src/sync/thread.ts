@@ -17,7 +17,7 @@ export const WAIT_WOULD_BLOCK = -0x10000;
 export type Clock = () => number;
 
 /** The clock of a thread that was given none: waits are counted, and take no time. */
-export const NO_CLOCK: Clock = () => 0;
+const NO_CLOCK: Clock = () => 0;
 
 /** {@link LockWait.path}: nothing is waited for. */
 export const NO_WAIT = -1;

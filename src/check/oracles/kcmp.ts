@@ -16,7 +16,7 @@ import type { Who } from "./access.ts";
 import { describeStates, mayLook } from "./access.ts";
 
 /** Words of a state: access, existence, then {@link FIRST_OBJECT} + what is compared. */
-export const EXISTS = 1;
+const EXISTS = 1;
 export const FIRST_OBJECT = 2;
 
 /** The object may be this or that one at the moment: the answer can't be judged by it. */

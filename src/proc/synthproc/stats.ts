@@ -13,13 +13,13 @@ import type { Context } from "../row.ts";
 import type { Text } from "../text.ts";
 
 /** What is shown of the waits of a path: the name of the line, and what it says. */
-export const WAIT_MEANINGS = {
+const WAIT_MEANINGS = {
   waited_ns: "nanoseconds of all waits that are over: until the lock was taken, or the reader interrupted",
   longest_wait_ns: "nanoseconds of the longest of them",
 } as const;
 
 /** What the threads of the lines are. */
-export const THREAD_MEANINGS: Readonly<Record<string, string>> = {
+const THREAD_MEANINGS: Readonly<Record<string, string>> = {
   "worker<n>": "serves requests",
   slow: "answers requests that had to wait; a wait's time is counted where it ends",
   "mutator<n>": "changes the table",
