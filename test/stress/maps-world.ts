@@ -27,9 +27,12 @@ import { swapOut, touch } from "../../src/mm/resident.ts";
 import { VmaSnapshot, readVma } from "../../src/mm/vma-snapshot.ts";
 import { tablesOf } from "../../src/proc/tables.ts";
 import { bytesText } from "../../src/shm/bytes.ts";
+import { WAIT_EINTR, WAIT_WOULD_BLOCK } from "../../src/sync/thread.ts";
 import { TEST_HOST, fileSystem } from "../proc/file-system.ts";
 import { fork } from "../support/processes.ts";
+import { ErrnoError } from "../proc/vfs-client.ts";
 import type { VfsClient } from "../proc/vfs-client.ts";
+import { attempt, prepare } from "./attempt.ts";
 import type { StressThread, World } from "./world.ts";
 
 const PAGE = 4096;
@@ -260,26 +263,30 @@ class Reader {
   private mappings(path: PathId, piece: number): void {
     const { c } = this;
     const steps: TimedStep[] = [];
-    let [position, last] = [0, 0];
-    do {
-      [position, last] = this.readPiece(path, position, last, piece, steps);
-    } while (steps[steps.length - 1]?.found !== null);
+    let whole = true;
+    [this.walk.position, this.walk.lastPosition] = [0, 0];
+    while (whole && steps[steps.length - 1]?.found !== null) {
+      whole = attempt(c, () => this.readPiece(path, piece, steps)) !== null;
+    }
+    if (steps.length === 0) return;
     c.count(PATH_NAMES[path] as string);
     const zones = this.judge(steps);
-    if (zones === null || piece !== Infinity || c.form !== "locked") return;
+    if (zones === null || !whole || piece !== Infinity || c.form !== "locked") return;
     const found = steps.flatMap((step) => step.found ?? []);
     c.judge([], () => judgeMapsMoment(found, zones));
   }
 
-  /** From start to stop, as a read that has room for so many; the record for which there is no room is left for the next. */
-  private readPiece(path: PathId, at: number, before: number, piece: number, steps: TimedStep[]): [number, number] {
+  /**
+   * From start to stop, as a read that has room for so many; the record for which there is no room is left for the next.
+   * Goes on where the walk stopped the last time. @returns 0, or what start or next answered instead of a record
+   */
+  private readPiece(path: PathId, piece: number, steps: TimedStep[]): number {
     const { k, history, plan } = this.c;
     const { walk } = this;
-    let position = at === 0 ? 0 : before;
+    let position = walk.position === 0 ? 0 : walk.lastPosition;
     let from = history.now();
-    let result = walk.start(k, plan.mm, path, at, before);
-    for (let shown = 0; ; shown++) {
-      if (result <= 0) throw new Error(`the walk ended with ${result}`);
+    let result = walk.start(k, plan.mm, path, walk.position, walk.lastPosition);
+    for (let shown = 0; result > 0; shown++) {
       // The gate area stands behind everything.
       const atEnd = walk.vma.vma === 0;
       if (atEnd || shown < piece) steps.push(this.stepFrom(position, path, from));
@@ -289,7 +296,8 @@ class Reader {
       result = walk.next(k);
     }
     walk.stop(k);
-    return [walk.position, walk.lastPosition];
+    if (result === 0) throw new Error("the walk ended without the gate area");
+    return Math.min(result, 0);
   }
 
   private stepFrom(position: number, path: PathId, from: number): TimedStep {
@@ -338,19 +346,34 @@ class Reader {
 
   private rollup(): void {
     const { c } = this;
-    const from = c.history.now();
-    const text = this.client.cat(`${c.plan.pid}/smaps_rollup`);
+    let from = 0;
+    let text = "";
+    const answer = attempt(c, () => {
+      from = c.history.now();
+      return answerOf(() => (text = this.client.cat(`${c.plan.pid}/smaps_rollup`)));
+    });
+    if (answer === null) return;
     const zones = this.zonesBetween(from, c.history.now());
     c.count("smaps_rollup");
-    const [, start, end, rss] = /^(\w+)-(\w+) .*\nRss: +(\d+) kB/.exec(text) as unknown as [
-      string,
-      string,
-      string,
-      string,
-    ];
+    const [, start, end, rss] = HEAD.exec(text) as unknown as [string, string, string, string];
     const rollup = { start: parseInt(start, 16), end: parseInt(end, 16), pages: (Number(rss) * 1024) / PAGE };
     c.judge(zones === null ? null : [], () => judgeRollup(rollup, zones as Zone[]));
   }
+}
+
+/** Bounds and Rss of smaps_rollup. */
+const HEAD = /^(\w+)-(\w+) .*\nRss: +(\d+) kB/;
+
+/** 0, or that a file's read was interrupted or would have to wait. */
+function answerOf(read: () => void): number {
+  try {
+    read();
+  } catch (error) {
+    const wait = error instanceof ErrnoError && [WAIT_EINTR, WAIT_WOULD_BLOCK].includes(-error.errno);
+    if (!wait) throw error;
+    return -error.errno;
+  }
+  return 0;
 }
 
 /** A zone with those states only that a step may have seen. */
@@ -370,6 +393,7 @@ export const mapsWorld: World<MapsPlan> = {
   ],
   setup,
   reader: (c) => {
+    prepare(c, c.index % 2 === 0);
     const reader = new Reader(c);
     return () => reader.step();
   },
