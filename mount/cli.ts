@@ -11,6 +11,7 @@ import { packageVersion } from "./version.ts";
  * @param argv arguments without node and the program.
  */
 export async function main(argv: readonly string[]): Promise<number> {
+  tolerateClosedPipes();
   let status: number = EXIT.ok;
   const finish = (result: number): void => {
     status = result;
@@ -34,6 +35,17 @@ export async function main(argv: readonly string[]): Promise<number> {
     const failure = explain(error);
     process.stderr.write(`synthproc: ${failure.sentence}\n`);
     return failure.status;
+  }
+}
+
+/** Who reads our output may stop early (`| head`): that is no error, and a server goes on. */
+function tolerateClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") {
+        throw error;
+      }
+    });
   }
 }
 

@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { EXIT, EXIT_CODES } from "../../mount/cli/exit-codes.ts";
 import { createProgram } from "../../mount/cli/program.ts";
 import { FUSE_NATIVE_LIMITS } from "../../mount/transport/fuse-native.ts";
-import { synthproc } from "./helpers.ts";
+import { shell } from "../support/programs.ts";
+import { PROGRAM, synthproc } from "./helpers.ts";
 
 const WRONG: [args: string[], sentence: RegExp][] = [
   [[], /missing command/],
@@ -158,4 +159,9 @@ test("--version is that of the package", async () => {
 test("exit statuses are distinct and in order", () => {
   const statuses = EXIT_CODES.map((code) => code.status);
   expect(statuses).toEqual([...new Set(statuses)].sort((a, b) => a - b));
+});
+
+test("who reads no further than they like gets no complaint", async () => {
+  const line = `for i in 1 2 3 4 5; do ${PROGRAM} mount --help | true; echo \${PIPESTATUS[0]}; done`;
+  expect(await shell(line)).toMatchObject({ stdout: "0\n".repeat(5), stderr: "" });
 });
