@@ -113,7 +113,7 @@ export const MAPS_BREAKS: readonly Break[] = [
       before(
         WALK,
         "    if (this.mmapLocked) return vmaNext(k, this.mm, this.iter);\n",
-        "    if (this.mmapLocked) { mmapReadUnlock(k, this.mm); mmapReadLockCounted(k, this.mm, this.path); }\n",
+        "    if (this.mmapLocked) { mmapReadUnlock(k, this.mm); while (mmapReadLockCounted(k, this.mm, this.path) !== WAIT_OK); }\n",
       ),
     ],
     says: /no single moment/,
