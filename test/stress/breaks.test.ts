@@ -61,10 +61,10 @@ function delaysOf(world: string): Edit[] {
 const USUAL = { form: "lockfree", milliseconds: SEARCH_MS, seed: 1, lockdep: true, stopAtFirst: true } as const;
 
 function jobOf(entry: Break): StressJob {
-  const { world, form = USUAL.form, milliseconds = SEARCH_MS, withoutLockdep, withoutInterrupts } = entry;
+  const { world, form = USUAL.form, milliseconds = SEARCH_MS, fails, withoutLockdep, withoutInterrupts } = entry;
   const lockdep = withoutLockdep !== true;
   const interrupts = withoutInterrupts !== true;
-  return { ...USUAL, world, form, milliseconds, lockdep, interrupts, stuckAfter: 5000 };
+  return { ...USUAL, world, form, milliseconds, lockdep, interrupts, stuckAfter: fails === undefined ? 20_000 : 5000 };
 }
 
 describe.concurrent("each mistake is reported", () => {
@@ -73,8 +73,8 @@ describe.concurrent("each mistake is reported", () => {
     async (entry) => {
       const { delay = [], edits, says = /./, fails } = entry;
       const result = await runWith([...delay, ...edits], jobOf(entry));
-      if (fails === undefined) expect(result.violations.join("\n")).toMatch(says);
-      else expect(result.failures.join("\n")).toMatch(fails);
+      if (fails === undefined) expect(result.violations.join("\n"), result.failures.join("\n")).toMatch(says);
+      else expect(result.failures.join("\n"), result.violations.join("\n")).toMatch(fails);
     },
     TIMEOUT_MS,
   );

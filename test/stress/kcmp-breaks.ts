@@ -34,6 +34,7 @@ export const KCMP_BREAKS: readonly Break[] = [
     world: "kcmp",
     form: "locked",
     edits: [
+      replaced(KCMP, "const second = secondToLock(k, sig1, sig2);", "const second = Math.min(sig1, sig2);"),
       replaced(KCMP, "if (error !== 0 || first === second) return error;", "if (first !== 0) return error;"),
       removed(KCMP, UNLOCK_SECOND),
       replaced(
