@@ -134,6 +134,22 @@ echo "kill $pid KILL" >"$0/synthproc/ctl"
     expect(outcome.status).toBe(0);
   });
 
+  test("a write of several lines, or of too long a line, is refused with a reason", async () => {
+    const script = `
+exec 3<>"$0/synthproc/ctl"
+printf 'fork 1\\nfork 1\\n' | cat >&3 && exit 2
+cat <&3
+printf '%05000d' 1 | cat >&3 && exit 2
+cat <&3
+`;
+    const outcome = await ended("bash", ["-c", script, server.dir]);
+    expect(outcome.stderr).toMatch(/^(cat: write error: Invalid argument\n){2}$/);
+    expect(outcome.stdout).toBe(
+      "a write is one line, without NUL bytes; synthproc ctl DIR takes many lines\na line has at most 4096 bytes\n",
+    );
+    expect(outcome.status).toBe(0);
+  });
+
   test("a caller without the right: EPERM", async () => {
     const nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups";
     const byHand = await shell(`${nobody} bash -c 'echo "kill 1 9" > ${server.at("synthproc/ctl")}'`);

@@ -29,6 +29,12 @@ const DENIED: Answer = {
   text: "only uid 0 or a caller with CAP_SYS_ADMIN may control the simulation",
 };
 
+const NO_LINE: Answer = {
+  errno: EINVAL,
+  text: "a write is one line, without NUL bytes; synthproc ctl DIR takes many lines",
+};
+const TOO_LONG: Answer = { errno: EINVAL, text: `a line has at most ${MAX_LINE} bytes` };
+
 /** The row of ctl. */
 export function ctlRow(control: ControlHandler): RawRow {
   const help = latin1Bytes(control.help);
@@ -52,12 +58,16 @@ function readHelp(help: Uint8Array, offset: number, dest: Uint8Array): number {
 }
 
 function runLine(c: Context, control: ControlHandler, offset: number, data: Uint8Array): number {
-  const line = writtenText(data, false);
-  if (line === null || line.length > MAX_LINE) return -EINVAL;
-  const answer = mayControl(c.subject) ? control.run(c.k, line, c.subject) : DENIED;
+  const answer = carryOut(c, control, writtenText(data, false));
   if (answer.errno === WOULD_WAIT) return WOULD_WAIT;
   keepAnswer(c, answer, offset, data.length);
   return answer.errno === 0 ? data.length : -answer.errno;
+}
+
+function carryOut(c: Context, control: ControlHandler, line: string | null): Answer {
+  if (line === null) return NO_LINE;
+  if (line.length > MAX_LINE) return TOO_LONG;
+  return mayControl(c.subject) ? control.run(c.k, line, c.subject) : DENIED;
 }
 
 function mayControl(subject: Subject): boolean {
