@@ -114,6 +114,9 @@ async function clearStale(dir: string, name: string, procRoot: string): Promise<
   }
 }
 
+/** What mount(8) and umount(8) say to those who may not. */
+const NOT_PERMITTED = /permission denied|must be superuser|only root|operation not permitted/i;
+
 /** Runs mount(8) on an open FUSE device. `options` come after those that FUSE needs. */
 export async function mountDevice(fd: number, dir: string, name: string, options: readonly string[]): Promise<void> {
   const ids = `user_id=${process.getuid?.() ?? 0},group_id=${process.getgid?.() ?? 0}`;
@@ -121,7 +124,7 @@ export async function mountDevice(fd: number, dir: string, name: string, options
   const result = await runProgram("mount", ["-i", "-t", "fuse", "-o", all, "--", name, dir], fd);
   if (result.status === 0) return;
   const said = result.stderr.replace(/\s*\n\s*/g, " ");
-  if (/permission denied|must be superuser|only root|operation not permitted/i.test(said)) {
+  if (NOT_PERMITTED.test(said)) {
     throw new MountError(
       "ESYNTH_PERMISSION",
       `Mounting on ${dir} is not permitted (${said}); run as root, or inside "unshare -Urm".`,
@@ -148,6 +151,9 @@ export async function unmountOnce(
   if (result.status === 0) return "unmounted";
   if (mountAt(dir, procRoot)?.device !== record.device) return "gone";
   if (/busy/i.test(result.stderr)) return "busy";
+  if (NOT_PERMITTED.test(result.stderr)) {
+    throw new MountError("ESYNTH_PERMISSION", `Unmounting ${dir} is not permitted (${result.stderr.trim()}).`);
+  }
   throw new MountError("ESYNTH_UNMOUNT_FAILED", `umount(8) failed on ${dir}: ${result.stderr}`);
 }
 

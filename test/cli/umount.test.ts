@@ -8,7 +8,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { EXIT } from "../../mount/cli/exit-codes.ts";
 import { mountAt } from "../../mount/mountinfo.ts";
 import { cannotMount, removeDirectory, temporaryDirectory } from "../mount/helpers.ts";
-import { synthproc } from "./helpers.ts";
+import { ended } from "../support/programs.ts";
+import { PROGRAM, synthproc } from "./helpers.ts";
 
 const SERVER = fileURLToPath(new URL("../mount/server.ts", import.meta.url));
 
@@ -45,6 +46,15 @@ describe.skipIf(cannotMount("test/cli/umount"))("umount", () => {
     const ended = server.exitCode !== null ? [server.exitCode] : await once(server, "exit");
     expect(ended[0]).toBe(0);
     expect((await synthproc(["umount", dir])).status).toBe(EXIT.mountPoint);
+  });
+
+  test("who may not unmount is told so", async () => {
+    const { dir } = await serve();
+    const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+    const outcome = await ended("setpriv", [...nobody, PROGRAM, "umount", dir], { cwd: "/" });
+    expect(outcome.status).toBe(EXIT.permission);
+    expect(outcome.stderr).toMatch(/^synthproc: Unmounting \S+ is not permitted \([^\n]+\)\.\n$/);
+    expect(mountAt(dir)).not.toBeNull();
   });
 
   test("leaves a mount in use alone, unless forced", async () => {
