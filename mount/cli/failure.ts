@@ -53,10 +53,16 @@ export function explain(error: unknown): Failure {
   }
   if (error instanceof Error && /^E[A-Z0-9]+$/.test(errorCode(error))) {
     const status = ["EACCES", "EPERM"].includes(errorCode(error)) ? EXIT.permission : EXIT.failed;
-    return { status, sentence: oneLine(error.message) };
+    return { status, sentence: oneLine(systemSentence(error.message)) };
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { status: EXIT.internal, sentence: `internal error, please report it: ${text}` };
+}
+
+/** What Node says of a system call, "ENOENT: no such file or directory, open '/x'", as the rest of us says it. */
+function systemSentence(message: string): string {
+  const match = /^(E[A-Z0-9]+): ([^,]+), \w+ '([^']+)'$/.exec(message);
+  return match === null ? message : `${match[3]}: ${match[2]} (${match[1]})`;
 }
 
 /** Told by its code: the class comes with all that builds tables, which few commands need. */
