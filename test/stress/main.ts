@@ -15,6 +15,7 @@ import { bootKernel } from "../../src/kernel/boot.ts";
 import { LOCKED, LOCKFREE, PATH_NAMES } from "../../src/kernel/knobs.ts";
 import { HOST, TOKEN } from "../../src/kernel/layout.ts";
 import { Random } from "../../src/kernel/random.ts";
+import { liveObjects } from "../../src/mutate/build/teardown.ts";
 import { MAX_CACHES } from "../../src/shm/slab.ts";
 import type { Ptr } from "../../src/sync/atomics.ts";
 import { Memory } from "../../src/sync/atomics.ts";
@@ -35,10 +36,11 @@ const WATCH_MS = 100;
 const INTERRUPTED_EVERY = 5;
 const VIOLATIONS_SHOWN = 5;
 
-/** Words of the control memory: stop, violations so far, then the steps of each thread. */
+/** Words of the control memory: stop, violations so far, the steps of each thread, which outcomes were met. */
 const STOP = 16;
 const VIOLATED = 32;
 const STEPS_OF = 48;
+const MET = 256;
 
 interface ThreadData {
   readonly job: StressJob;
@@ -66,6 +68,18 @@ function worldOf(job: StressJob): World<unknown> {
   return world;
 }
 
+/** What a run must meet and the threads count: all but the product's own counters. */
+function expectedOutcomes(job: StressJob): string[] {
+  return worldOf(job)
+    .expected(job.form)
+    .filter((name) => !isCounter(name));
+}
+
+/** True for a counter of the product, `path.event`. */
+function isCounter(name: string): boolean {
+  return name.includes(".");
+}
+
 /** The body of a worker thread. */
 class Body implements StressThread<unknown> {
   readonly k: Kernel;
@@ -79,6 +93,7 @@ class Body implements StressThread<unknown> {
   private readonly data: ThreadData;
   private readonly violations: string[] = [];
   private readonly outcomes: Outcomes = {};
+  private readonly expected: readonly string[];
   private unchecked = 0;
 
   constructor(data: ThreadData) {
@@ -92,10 +107,14 @@ class Body implements StressThread<unknown> {
     this.index = data.index;
     this.interruptWord = data.interruptWord;
     this.control = new Memory(data.control);
+    this.expected = expectedOutcomes(job);
   }
 
   count(outcome: string): void {
-    this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
+    const before = this.outcomes[outcome] ?? 0;
+    this.outcomes[outcome] = before + 1;
+    const expected = before === 0 ? this.expected.indexOf(outcome) : -1;
+    if (expected >= 0) this.control.store(MET + expected, 1);
   }
 
   violation(text: string): void {
@@ -158,7 +177,7 @@ class Run {
     k.busy();
     bootKernel(k);
     startInit(k);
-    const before = this.liveObjects();
+    const before = liveObjects(k);
     const history = SharedHistory.reserve(world.history);
     const plan = world.setup(k, new SharedHistory(history, world.history), world.writers);
     k.idle();
@@ -217,14 +236,14 @@ class Run {
     }
   }
 
-  /** A run that shall find nothing goes on until the product has counted all that it must have met. */
+  /** A run that shall find nothing goes on until all was met that must be. */
   private goesOn(milliseconds: number): boolean {
     const { job } = this;
     if (job.reads !== undefined) return milliseconds < job.milliseconds && this.reads() < job.reads;
     if (milliseconds < job.milliseconds) return true;
     if (job.stopAtFirst || milliseconds > LONGER * job.milliseconds) return false;
+    if (expectedOutcomes(job).some((_name, index) => this.control.load(MET + index) === 0)) return true;
     const counters = this.counters();
-    const isCounter = (name: string): boolean => name.includes(".");
     return this.world.expected(job.form).some((name) => isCounter(name) && counters[name] === undefined);
   }
 
@@ -254,18 +273,12 @@ class Run {
       k.slab.reclaim();
     }
     k.idle();
-    const after = this.liveObjects();
+    const after = liveObjects(k);
     for (let cache = 0; cache < MAX_CACHES; cache++) {
       if (after[cache] !== before[cache]) {
         this.fail(`${cacheName(cache)}: ${before[cache]} objects at the start, ${after[cache]} at the end`);
       }
     }
-  }
-
-  private liveObjects(): number[] {
-    const counts: number[] = [];
-    for (let cache = 0; cache < MAX_CACHES; cache++) counts.push(this.k.slab.live(cache));
-    return counts;
   }
 
   private result(): StressResult {

@@ -75,7 +75,7 @@ export interface World<Plan> {
 export interface StressJob {
   readonly world: string;
   readonly form: Form;
-  /** At least so long, unless it stops at a violation; longer while an expected counter of the product is still 0. */
+  /** At least so long, unless it stops at a violation; longer while something that is expected was not met. */
   readonly milliseconds: number;
   /** Ends the run when so many reads are made, or its time is over. */
   readonly reads?: number;
