@@ -113,7 +113,7 @@ function cells(numbers: Numbers, columns: readonly string[]): string[] {
 const UNITS: readonly (readonly [ns: number, unit: string])[] = [
   [1e9, "s"],
   [1e6, "ms"],
-  [1e3, "us"],
+  [1e3, "µs"],
 ];
 
 /** Nanoseconds for people, with three digits: "1.00 s", "12.3 ms". */

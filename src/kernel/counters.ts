@@ -48,10 +48,10 @@ export const EVENT_NAMES = Object.keys(Event);
 
 /** What a count of each event says, for people who read the counters. */
 export const EVENT_MEANINGS: Readonly<Record<keyof typeof Event, string>> = {
-  speculated: "begun without a lock (a read; of maps, smaps and numa_maps: one mapping)",
+  speculated: "begun without a lock: a read; of maps and its kin, one mapping",
   retried: "speculations that a writer spoilt, and that were begun again",
   fellBack:
-    "times that a read took the lock (of maps and its kin: once a buffer): a writer was at it, or the path is locked",
+    "times that a read took the lock, since a writer was at it or the path is locked (maps and its kin: once a buffer)",
   waited: "times that a reader had to wait for the lock, counted as the wait begins",
   gapVerified: "gaps between two mappings looked up again, since the address space changed meanwhile",
   mmapLockFallback: "mappings that were locked under mmap_lock, since a writer was at them",

@@ -14,8 +14,8 @@ import type { Text } from "../text.ts";
 
 /** What is shown of the waits of a path: the name of the line, and what it says. */
 const WAIT_MEANINGS = {
-  waited_ns: "nanoseconds of all waits that are over: until the lock was taken, or the reader interrupted",
-  longest_wait_ns: "nanoseconds of the longest of them",
+  waited_ns: "time of all waits that are over: until the lock was taken, or the reader interrupted",
+  longest_wait_ns: "time of the longest of them",
 } as const;
 
 /** What the threads of the lines are. */
@@ -38,7 +38,7 @@ const LEGEND = [
   "waiting: requests that wait for a lock now (transport dev)",
   "tasks, processes: alive now, threads included and not; forks: since boot, those before the mount included",
   "arena.used_bytes, slab.<cache>: shared memory handed out, and objects in use by kind",
-  "What is zero is left out.",
+  "Times (_ns) are in nanoseconds. What is zero is left out.",
 ];
 
 /** All that the file shows, as numbers. */
