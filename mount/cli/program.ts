@@ -184,12 +184,18 @@ function addStats(program: Command, finish: Finish): void {
     .description("Print the counters of a mounted simulation: fast paths, retries, fallbacks, lock waits.")
     .argument("<dir>", "where it is mounted")
     .option("--json", "as one JSON object", false)
-    .addHelpText("after", examples(["synthproc stats /mnt/box", "synthproc stats --json /mnt/box"]) + exitStatuses())
+    .addHelpText(
+      "after",
+      examples(["synthproc stats /mnt/box", "synthproc stats --json /mnt/box | jq .paths.io"]) + exitStatuses(),
+    )
     .action(async (dir: string, flags: { json: boolean }) => {
       const { stats } = await import("./stats.ts");
       finish(await stats(dir, flags, process.stdout));
     });
 }
+
+/** As many instances of ps as the published test ran, and fewer. */
+const PS_COUNTS = [1, 2, 4, 8, 16, 32, 64, 128];
 
 function addBench(program: Command, finish: Finish): void {
   const list = integerList(1, MAX_PS);
@@ -208,7 +214,9 @@ function addBench(program: Command, finish: Finish): void {
     .option("--rounds <n>", "how often each form is measured, alternating", integer(1, 1000), 6)
     .option("--seconds <n>", "length of each of these measurements", decimal(0.01, 3600), 0.15)
     .option("--readers <n>", "threads or clients that read without pause", integer(1, 32), 2)
-    .option("--ps <n,n,...>", "ps: how many at a time", list, [1, 2, 4, 8, 16, 32, 64, 128])
+    .addOption(
+      new Option("--ps <n,n,...>", "ps: how many at a time").argParser(list).default(PS_COUNTS, PS_COUNTS.join()),
+    )
     .option("--seed <n>", "seed of everything random (default: drawn, and in the result)", integer(0, MAX_SEED))
     .addHelpText(
       "after",

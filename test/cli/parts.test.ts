@@ -1,5 +1,7 @@
 /** Parts of the command line that need no child process. */
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { leftText } from "../../mount/cli/bench.ts";
 import { parseStats } from "../../mount/cli/stats.ts";
 import { progressLine, progressText } from "../../mount/cli/progress.ts";
 import { explain } from "../../mount/cli/failure.ts";
@@ -68,11 +70,31 @@ describe("progress", () => {
   });
 });
 
+test.each([
+  [3000, 3, 97, ""],
+  [4000, 4, 96, "  1 min 36 s left"],
+  [4000, 4, 59, "  59 s left"],
+  [4000, 4, 60, "  1 min 0 s left"],
+  [10, 100, 1, "  1 s left"],
+  [4000, 100, 0, ""],
+])("%d ms for %d steps, %d to do", (elapsedMs, done, toDo, text) => {
+  expect(leftText(elapsedMs, done, toDo)).toBe(text);
+});
+
 describe("failures", () => {
   test.each(MOUNT_ERROR_CODES)("%s has a status and one line", (code) => {
     const failure = explain(new MountError(code, "first line\n  second line"));
     expect(failure.status).toBeGreaterThan(0);
     expect(failure.sentence).toBe("first line second line");
+  });
+
+  test("an error of the system names the file first", () => {
+    expect(() => readFileSync("/nope/x")).toThrow();
+    try {
+      readFileSync("/nope/x");
+    } catch (error) {
+      expect(explain(error)).toEqual({ status: 1, sentence: "/nope/x: no such file or directory (ENOENT)" });
+    }
   });
 
   test("an unexpected error is called internal and keeps its stack", () => {

@@ -73,7 +73,7 @@ function overview(result: BenchResult): Markup {
     <p class="small muted">
       lockfree / locked on a logarithmic axis, with the interval of the ratio. Filled: a difference, in favour of
       <b class="better">● lockfree</b> or <b class="worse">◆ locked</b>. Hollow ○: no difference that this machine can
-      show.
+      show, or too few rounds or operations to tell.
     </p>
     <dl class="found">${conclusions(result).map(conclusion)}</dl>
     ${describe.skippedLines(result).map((text) => html`<p class="small">${text}</p>`)}
