@@ -24,7 +24,7 @@ export interface FileSystemData {
   scenarioText: string;
   /** Check lock order and RCU sections as they happen. */
   lockdep: boolean;
-  /** Threads that serve requests, the slow lane included: they share the rates of faults. */
+  /** Threads that serve requests: they share the rates of faults. */
   threads: number;
 }
 
@@ -33,7 +33,8 @@ export function createFileSystem(raw: unknown, context: FileSystemContext): File
   const data = raw as FileSystemData;
   const { scenario } = data;
   const fs = createProcFs(data, context.callers, roleOf(context));
-  if (!hasFaults(scenario)) return fs;
+  // What the slow lane tries has been tried before, and had its chance of a fault then.
+  if (!hasFaults(scenario) || context.role === "slow") return fs;
   const injector = new FaultInjector(fs.kernel(), scenario, data.config.seed, context.thread, data.threads);
   return new FaultyFileSystem(fs, fs.kernel(), injector);
 }

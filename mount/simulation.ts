@@ -2,6 +2,7 @@
 import { randomInt } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import type { KernelConfig } from "../src/kernel/config.ts";
+import { endHolding } from "../src/kernel/exec-hold.ts";
 import { Kernel } from "../src/kernel/kernel.ts";
 import { HOST } from "../src/kernel/layout.ts";
 import { Role, roleWord } from "../src/kernel/thread-role.ts";
@@ -161,11 +162,19 @@ async function serveTable(
       return text.trimEnd();
     },
     unmount: async () => {
+      letWaitersGo(table.kernel);
       await mounted.unmount();
       await closed;
     },
     closed,
   };
+}
+
+/** Whoever waits for a writer that is held on purpose would keep the mount in use. */
+function letWaitersGo(kernel: Kernel): void {
+  kernel.busy();
+  endHolding(kernel);
+  kernel.idle();
 }
 
 function buildTable(options: SimulationPlan, seed: number): Table {
@@ -237,7 +246,7 @@ function fileSystemData(table: Table, options: SimulationPlan): FileSystemData {
     }),
     scenarioText: options.scenario.text,
     lockdep: options.debug,
-    threads: (options.workers ?? defaultWorkers()) + 1,
+    threads: options.workers ?? defaultWorkers(),
   };
 }
 

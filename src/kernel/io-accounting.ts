@@ -3,6 +3,7 @@
  * "proc: take a lock-free exec_update_seq fast path in do_io_accounting()", 8/8 of the series in exec-update.ts).
  */
 import type { Memory, Ptr } from "../sync/atomics.ts";
+import { NULL } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { rcuReadLock, rcuReadUnlock } from "../sync/rcu.ts";
 import {
@@ -47,7 +48,7 @@ export class IoSnapshot {
 /**
  * Reads a task's counters, or the whole group's, if the caller may see them.
  * @param whole true for the group: what dead threads left and every live thread, under stats_lock
- * @returns 0, -EACCES, -ESRCH (released while the thread was about to take a reference), -EINTR, or would-block; `out`
+ * @returns 0, -EACCES, -ESRCH (released meanwhile), -EINTR, or would-block; `out`
  *   is valid only after 0
  * @pre RCU online, no section open
  */
@@ -64,11 +65,15 @@ function readGuardedIo(k: Kernel, task: Ptr, signal: Ptr, whole: boolean, subjec
     const token = execUpdateReadBegin(k, Path.io, signal, lock);
     if (isExecUpdateError(token)) return token;
     rcuReadLock(k.t);
-    const allowed = ptraceMayAccess(k, task, PTRACE_MODE_READ_FSCREDS, subject);
+    // Not in the patch: a thread that is gone (the leader, if another thread execs) keeps the credentials it had. They
+    // must not open a group that has turned privileged since.
+    const gone = whole && k.m.load(task + TASK.sighand) === NULL;
+    const allowed = !gone && ptraceMayAccess(k, task, PTRACE_MODE_READ_FSCREDS, subject);
     if (allowed) sampleIo(k, task, signal, whole, out);
     rcuReadUnlock(k.t);
     if (execUpdateReadNeedsRetry(k, Path.io, signal, token)) continue;
     execUpdateReadDone(k, signal, token);
+    if (gone) return -ESRCH;
     return allowed ? 0 : -EACCES;
   }
 }

@@ -179,9 +179,14 @@ function handOver(k: Kernel, mm: Ptr, address: number, otherMm: Ptr): ControlRes
   // There is no way back: the other one's mmap_lock, which nobody holds for long, is waited for.
   const { maySleep } = k.t;
   k.t.maySleep = true;
-  const mapped = mmap(k, otherMm, start, end - start, prot, MAP_SHARED | MAP_ANONYMOUS, 0, 0);
-  const used = mapped < 0 ? 0 : rangeAround(k, otherMm, mapped);
-  k.t.maySleep = maySleep;
+  let mapped;
+  let used;
+  try {
+    mapped = mmap(k, otherMm, start, end - start, prot, MAP_SHARED | MAP_ANONYMOUS, 0, 0);
+    used = mapped < 0 ? 0 : rangeAround(k, otherMm, mapped);
+  } finally {
+    k.t.maySleep = maySleep;
+  }
   if (mapped < 0) return outcome(mapped);
   const same = typeof used !== "number" && used.vma === vma;
   return same ? addressed(mapped) : { errno: EAGAIN, text: `${mapped.toString(16)} got another VMA; once more` };

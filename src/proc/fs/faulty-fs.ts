@@ -3,6 +3,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { TASK } from "../../kernel/layout.ts";
 import { findTask } from "../../kernel/pid.ts";
 import type { LockWait } from "../../sync/thread.ts";
+import { NO_WAIT } from "../../sync/thread.ts";
 import type { FaultHooks } from "./faults.ts";
 import { NodeId, decodeNode } from "./node-id.ts";
 import type { Attr, Caller, DirSink, FileSystem, OpenFile } from "../vfs.ts";
@@ -47,7 +48,7 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   read(hi: number, lo: number, handle: number, offset: number, dest: Uint8Array, caller: Caller): number {
-    const tgid = this.processOf(hi, lo);
+    const tgid = this.triedBefore() ? 0 : this.processOf(hi, lo);
     if (tgid === 0) return this.inner.read(hi, lo, handle, offset, dest, caller);
     const length = this.faults.beforeRead(tgid, offset === 0, dest.length);
     if (length < 0) return length;
@@ -108,8 +109,13 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   private beforeOpen(hi: number, lo: number): number {
-    const tgid = this.processOf(hi, lo);
+    const tgid = this.triedBefore() ? 0 : this.processOf(hi, lo);
     return tgid === 0 ? 0 : this.faults.beforeOpen(tgid);
+  }
+
+  /** True for a request that has waited for a lock: it had its chance of a fault at its first try. */
+  private triedBefore(): boolean {
+    return this.wait.path !== NO_WAIT;
   }
 
   /** The process that a node belongs to, or 0. */
