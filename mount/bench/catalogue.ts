@@ -21,6 +21,9 @@ export type WriterKind = "exec" | "exec-threads" | "tsync" | "mappings" | "remap
 /** How a client process reads over the mount: a file whole, its attributes, or a question and its answer. */
 export type ClientMode = "read" | "stat" | "ask";
 
+/** The nice value of readers that shall not get in the way. */
+export const LOWEST_PRIORITY = 19;
+
 export interface Bench {
   readonly name: string;
   /** Whose knob is switched, and whose counters are reported. */
@@ -34,7 +37,7 @@ export interface Bench {
   readonly mode: ClientMode;
   /** For "ask": what is written. */
   readonly question?: string;
-  /** Readers run at the lowest priority, as in the published test. */
+  /** Readers run at {@link LOWEST_PRIORITY}, as in the published test. */
   readonly lowPriority?: boolean;
   /** A sentence that readers of the numbers should know. */
   readonly note?: string;

@@ -12,6 +12,7 @@ import type { Interface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { errorCode } from "../errors.ts";
 import type { ClientMode } from "./catalogue.ts";
 
 /** A command line that speaks the protocol of client.c. */
@@ -72,7 +73,7 @@ export async function clientProgram(folder: string): Promise<ClientProgram> {
     await promisify(execFile)("cc", ["-O2", "-o", program, SOURCE], { timeout: COMPILE_TIMEOUT_MS });
     return { command: [program], note: null };
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is no cc" : "cc failed";
+    const why = errorCode(error) === "ENOENT" ? "there is no cc" : "cc failed";
     const note = `Clients are node scripts (${why}), which take longer for each read than a C program.`;
     return { command: [process.execPath, "-e", SCRIPT], note };
   }

@@ -1,5 +1,6 @@
 /** Comparisons in this process: reader threads and a writer thread on one arena, with no file system in between. */
 import type { Bench } from "./catalogue.ts";
+import { LOWEST_PRIORITY } from "./catalogue.ts";
 import type { RoundMessage } from "./threads.ts";
 import { LoadThreads } from "./threads.ts";
 import type { LoadThreadData } from "./load-thread.ts";
@@ -67,7 +68,8 @@ export function measureInProcess(
 }
 
 function notesOf({ note, lowPriority }: Bench): string[] {
-  const priority = lowPriority === true ? ["Reader threads run at nice 19, the writer at the usual priority."] : [];
+  const priority =
+    lowPriority === true ? [`Reader threads run at nice ${LOWEST_PRIORITY}, the writer at the usual priority.`] : [];
   return note === undefined ? priority : [note, ...priority];
 }
 

@@ -13,7 +13,7 @@ import { Role, roleWord } from "../../src/kernel/thread-role.ts";
 import { createProcFs } from "../file-system.ts";
 import type { FileSystemData } from "../file-system.ts";
 import { SharedWords } from "../shared.ts";
-import { PAUSE_MS } from "./catalogue.ts";
+import { LOWEST_PRIORITY, PAUSE_MS } from "./catalogue.ts";
 import { makeReader, ROOT_FACTS } from "./readers.ts";
 import type { Reader, ReaderJob } from "./readers.ts";
 import { bucketOf, BUCKETS, latencyHistogram } from "./summary.ts";
@@ -42,7 +42,6 @@ export type LoadMessage =
   | { kind: "read"; round: number; seconds: number; reads: number; errors: number }
   | { kind: "written"; round: number; seconds: number; histogram: RecordableHistogram; counts: Float64Array };
 
-const LOWEST_PRIORITY = 19;
 /** Operations between two looks at what can be freed. */
 const BATCH = 16;
 const NS_PER_MS = 1e6;

@@ -12,6 +12,7 @@ import { PATH_NAMES } from "../../src/kernel/knobs.ts";
 import { moduleBeside } from "../simulation.ts";
 import { TableThreads } from "../table-threads.ts";
 import type { Bench } from "./catalogue.ts";
+import { LOWEST_PRIORITY } from "./catalogue.ts";
 import type { ClientProgram, ClientRound } from "./clients.ts";
 import { Clients } from "./clients.ts";
 import { roundOf, withPids, writerJob } from "./in-process.ts";
@@ -24,7 +25,6 @@ import type { BenchTable, Subjects } from "./table.ts";
 import { LoadThreads } from "./threads.ts";
 
 const WRITER = 0;
-const LOWEST_PRIORITY = 19;
 
 /** The table, mounted. */
 export class BenchMount {
@@ -134,7 +134,9 @@ function rigOf(parts: Parts): Rig {
 function notesOf(bench: Bench, program: ClientProgram): string[] {
   const notes = [bench.note, program.note].filter((note) => typeof note === "string");
   if (bench.lowPriority === true) {
-    notes.push("Client processes run at nice 19; the threads that serve them and the writer at the usual priority.");
+    notes.push(
+      `Client processes run at nice ${LOWEST_PRIORITY}; the threads that serve them and the writer at the usual priority.`,
+    );
   }
   return notes;
 }

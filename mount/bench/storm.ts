@@ -53,6 +53,7 @@ class PrivateShell {
       this.child.once("error", reject);
       this.child.once("close", (status) => resolve(status));
     });
+    // Whoever runs a line, or closes, hears of its end, and of what keeps it from starting.
     this.ended.catch(() => undefined);
     this.child.stdin?.on("error", () => undefined);
   }
