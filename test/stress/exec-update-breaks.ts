@@ -73,6 +73,12 @@ export const EXEC_UPDATE_BREAKS: readonly Break[] = [
   { name: "io: the previous form takes no lock", world: "io", form: "locked", edits: NO_LOCK },
   { name: "io: exec ends its section before the credentials change", world: "io", edits: EARLY_END, delay: AFTER_END },
   {
+    name: "io: a leader that is gone opens its group",
+    world: "io",
+    edits: [replaced(IO, "const gone = whole && k.m.load(task + TASK.sighand) === NULL;", "const gone = false;")],
+    says: /owner saw/,
+  },
+  {
     name: "io: no second look at stats_lock",
     world: "io",
     edits: [replaced(IO, "if (!readSeqretry(k.m, statsLock, sequence)) return;", "return;")],

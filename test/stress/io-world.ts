@@ -13,6 +13,7 @@ import {
 import type { Counters } from "../../src/check/oracles/io.ts";
 import type { State } from "../../src/check/history.ts";
 import { actBegin, actEnd } from "../../src/kernel/actor.ts";
+import { ESRCH } from "../../src/kernel/errno.ts";
 import { exitThread } from "../../src/kernel/exit.ts";
 import { CLONE_PTHREAD } from "../../src/kernel/flags.ts";
 import { copyProcess } from "../../src/kernel/fork.ts";
@@ -147,7 +148,7 @@ function readImage(c: StressThread<IoPlan>, { who, subject }: Caller, out: IoSna
   });
   const to = history.now();
   if (error === null) return;
-  if (!stillLeads(k, pid, task)) return c.count("another leader");
+  if (!stillLeads(k, pid, task) && (!whole || error === -ESRCH)) return c.count("another leader");
   c.count(error === 0 ? "allowed" : "denied");
   const read = { who, error, counters: countersOf(out) };
   c.judge(history.possible(track, from, to), (states) => judgeImageIo(read, whole ? IO_WHOLE : IO_LEADER, states));

@@ -6,14 +6,12 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Program } from "./harness.ts";
-import { bundle, runStress } from "./harness.ts";
+import { LONGER, bundle, runStress } from "./harness.ts";
 import type { Form, StressResult } from "./world.ts";
 import { WORLDS } from "./worlds.ts";
 
 const SECONDS = Number(process.env["STRESS_SECONDS"] ?? 5);
 const SWITCHING_SECONDS = Math.min(SECONDS, 10);
-/** How much longer a run may take on a busy machine. */
-const LONGER = 7;
 const MARGIN_MS = 120_000;
 const FORMS: readonly Form[] = ["lockfree", "locked", "switching"];
 

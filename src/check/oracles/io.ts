@@ -2,9 +2,9 @@
  * What a reader of /proc/<pid>/io may see.
  *
  * Of a process that execs, or of its leader alone (one track): the seven counters are those of one state, a state that
- * this caller may look at. A refusal needs a state that the caller may not look at. Not to be judged: a read of a
- * leader that has died since, because another thread execs; it keeps the credentials that it had. (The kernel lets
- * such a reader see what the new image has counted.)
+ * this caller may look at. A refusal needs a state that the caller may not look at. When another thread execs, the leader
+ * dies and keeps the credentials that it had: they must not open the group, which answers -ESRCH to who holds the old
+ * leader; that answer is not to be judged, nor are the counters of the old leader alone.
  *
  * Of a group whose threads do I/O and end at the same time (a track for each writer): the group's sum holds what each
  * writer has counted, living threads and dead ones together, each neither twice nor never; and all of it as it was at one
