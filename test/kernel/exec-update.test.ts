@@ -24,7 +24,7 @@ import { pidfdGetfd } from "../../src/kernel/pidfd-getfd.ts";
 import { RobustList, getRobustList } from "../../src/kernel/robust-list.ts";
 import type { Subject } from "../../src/kernel/subject.ts";
 import { mmput } from "../../src/mm/mm.ts";
-import { liveObjects } from "../../src/mutate/build/teardown.ts";
+import { exitAll, liveObjects } from "../../src/mutate/build/teardown.ts";
 import { WAIT_WOULD_BLOCK } from "../../src/sync/thread.ts";
 import { joinKernel, subject, testKernel } from "../support/kernel.ts";
 import { execSpec, fork, startInit } from "../support/processes.ts";
@@ -169,8 +169,9 @@ function counts({ k }: World, path: PathId): Record<string, number> {
   return { speculated: of(Event.speculated), retried: of(Event.retried), fellBack: of(Event.fellBack) };
 }
 
-/** Objects that live when all grace periods are over. */
-function settled({ k, reader }: World): number[] {
+/** Objects that are left when all processes have ended, and all grace periods are over. */
+function leftOver({ k, reader }: World): number[] {
+  exitAll(k);
   for (const handle of [k, reader]) handle.slab.flush();
   while (k.slab.reclaiming() || reader.slab.reclaiming()) {
     for (const handle of [k, reader]) {
@@ -181,11 +182,11 @@ function settled({ k, reader }: World): number[] {
   return liveObjects(k);
 }
 
-/** Objects that live after such an exec that nobody has watched. */
-function liveAfter(program: number): number[] {
+/** The same after an exec that nobody has watched. */
+function leftUnwatched(program: number): number[] {
   const w = makeWorld();
   execFinish(w.k, beginExec(w, program));
-  return settled(w);
+  return leftOver(w);
 }
 
 /** Neither held locks nor references are left. */
@@ -237,7 +238,7 @@ describe.each(USERS)("$name", ({ path, refusal, read }) => {
       expect(shown).toBe(read(w, subject(0)));
     }
     expectNothingLeft(w);
-    expect(settled(w)).toEqual(liveAfter(program));
+    expect(leftOver(w)).toEqual(leftUnwatched(program));
   });
 
   test("while an exec is inside nobody speculates; who must not wait is told so, and counted once", () => {
