@@ -9,9 +9,19 @@ const GUARDED = "src/kernel/guarded.ts";
 const MM_ACCESS = "src/kernel/mm-access.ts";
 const PIDFD_GETFD = "src/kernel/pidfd-getfd.ts";
 const ROBUST_LIST = "src/kernel/robust-list.ts";
+const SEQCOUNT = "src/sync/seqcount.ts";
 const EXIT = "src/kernel/exit.ts";
 
+/** What an exec does when its write section is over. */
+const END_OF_EXEC = "  upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);\n  return true;\n";
 const READ_LOOP = "  for (let lock = false; ; lock = true) {\n";
+
+/** Access checks, as they stand in the sections. */
+const IO_ACCESS = "ptraceMayAccess(k, task, PTRACE_MODE_READ_FSCREDS, subject)";
+const TRACE_ACCESS = "ptraceMayAccess(k, task, PTRACE_MODE_ATTACH_FSCREDS, subject)";
+const MM_MAY_ACCESS = "ptraceMayAccess(k, task, mode, subject)";
+const FILE_ACCESS = "  if (!ptraceMayAccess(k, task, PTRACE_MODE_ATTACH_REALCREDS, subject)) return -EPERM;\n";
+const LIST_ACCESS = "  const allowed = ptraceMayAccess(k, task, PTRACE_MODE_READ_REALCREDS, subject);\n";
 
 /** exec_update_seq becomes odd only when the write section is over. */
 export const LATE_BUMP = [
@@ -39,17 +49,11 @@ const NO_LOCK = [
 /** The write section ends before the new credentials are there. */
 export const EARLY_END = [
   removed(EXEC, "  commitCreds(k, task, cred);\n"),
-  before(
-    EXEC,
-    "  upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);\n  return true;\n",
-    "  commitCreds(k, task, cred);\n",
-  ),
+  before(EXEC, END_OF_EXEC, "  commitCreds(k, task, cred);\n"),
 ];
 
 /** Time for readers after the write section. */
-export const AFTER_END = [
-  before(EXEC, "  upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);\n  return true;\n", `  ${NAP}\n`),
-];
+export const AFTER_END = [before(EXEC, END_OF_EXEC, `  ${NAP}\n`)];
 
 /** The new address space is there before the write section begins. */
 const LATE_BEGIN = [before(EXEC, "  execUpdateWriteBegin(k, signal);\n", "  m.store(task + TASK.mm, mm);\n")];
@@ -64,8 +68,8 @@ export const EXEC_UPDATE_BREAKS: readonly Break[] = [
     name: "io: access is checked before the section begins",
     world: "io",
     edits: [
-      replaced(IO, "    const allowed = ptraceMayAccess(k, task, PTRACE_MODE_READ_FSCREDS, subject);\n", ""),
-      before(IO, READ_LOOP, "  const allowed = ptraceMayAccess(k, task, PTRACE_MODE_READ_FSCREDS, subject);\n"),
+      replaced(IO, `const allowed = !gone && ${IO_ACCESS};`, "const allowed = !gone && early;"),
+      before(IO, READ_LOOP, `  const early = ${IO_ACCESS};\n`),
     ],
   },
   { name: "io: the odd bump comes too late", world: "io", edits: LATE_BUMP },
@@ -115,9 +119,27 @@ export const EXEC_UPDATE_BREAKS: readonly Break[] = [
     says: /stack|syscall|personality/,
   },
   {
+    name: "stack, syscall, personality: access is checked before the section begins",
+    world: "identity",
+    edits: [
+      removed(GUARDED, `    const allowed = ${TRACE_ACCESS};\n`),
+      before(GUARDED, READ_LOOP, `  const allowed = ${TRACE_ACCESS};\n`),
+    ],
+    says: /stack|syscall|personality/,
+  },
+  {
     name: "mm_access: no revalidation",
     world: "identity",
     edits: [replaced(MM_ACCESS, "if (execUpdateReadNeedsRetry(k, Path.mm_access, signal, token)) {", "if (false) {")],
+    says: /mm_access/,
+  },
+  {
+    name: "mm_access: access is checked before the section begins",
+    world: "identity",
+    edits: [
+      replaced(MM_ACCESS, `const allowed = mm !== 0 && ${MM_MAY_ACCESS};`, "const allowed = mm !== 0 && early;"),
+      before(MM_ACCESS, READ_LOOP, `  const early = ${MM_MAY_ACCESS};\n`),
+    ],
     says: /mm_access/,
   },
   {
@@ -137,6 +159,20 @@ export const EXEC_UPDATE_BREAKS: readonly Break[] = [
     edits: EARLY_END,
     delay: AFTER_END,
   },
+  {
+    name: "identity: exec ends its section before the new image may not be dumped",
+    world: "identity",
+    edits: [
+      removed(EXEC, "  setNewDumpable(k, task, exec.nonDumpable);\n"),
+      before(EXEC, END_OF_EXEC, "  setNewDumpable(k, task, exec.nonDumpable);\n"),
+    ],
+    delay: AFTER_END,
+  },
+  {
+    name: "identity: only the parity is looked at again",
+    world: "identity",
+    edits: [replaced(SEQCOUNT, "if (m.load(seq) !== (snapshot | 0)) return true;", "return (m.load(seq) & 1) !== 0;")],
+  },
   { name: "identity: exec begins its section after the new image shows", world: "identity", edits: LATE_BEGIN },
   {
     name: "pidfd_getfd: no revalidation",
@@ -144,6 +180,12 @@ export const EXEC_UPDATE_BREAKS: readonly Break[] = [
     edits: [
       replaced(PIDFD_GETFD, "if (execUpdateReadNeedsRetry(k, Path.pidfd_getfd, signal, token)) {", "if (false) {"),
     ],
+    says: /pidfd_getfd/,
+  },
+  {
+    name: "pidfd_getfd: access is checked before the section begins",
+    world: "identity",
+    edits: [removed(PIDFD_GETFD, FILE_ACCESS), before(PIDFD_GETFD, READ_LOOP, FILE_ACCESS)],
     says: /pidfd_getfd/,
   },
   {
@@ -160,6 +202,12 @@ export const EXEC_UPDATE_BREAKS: readonly Break[] = [
     edits: [
       removed(ROBUST_LIST, "    if (execUpdateReadNeedsRetry(k, Path.get_robust_list, signal, token)) continue;\n"),
     ],
+    says: /get_robust_list/,
+  },
+  {
+    name: "get_robust_list: access is checked before the section begins",
+    world: "identity",
+    edits: [removed(ROBUST_LIST, `  ${LIST_ACCESS}`), before(ROBUST_LIST, READ_LOOP, LIST_ACCESS)],
     says: /get_robust_list/,
   },
 ];

@@ -21,6 +21,28 @@ export const KCMP_BREAKS: readonly Break[] = [
     delay: [before(KCMP, "  switch (question.type) {\n", `  ${NAP}\n`)],
   },
   {
+    name: "kcmp: access is checked before the section begins",
+    world: "kcmp",
+    edits: [
+      removed(KCMP, "  if (!allowed) return -EPERM;\n"),
+      before(
+        KCMP,
+        "  const sig1 = m.load(task1 + TASK.signal);\n",
+        "  for (const task of [task1, task2])\n" +
+          "    if (!ptraceMayAccess(k, task, PTRACE_MODE_READ_REALCREDS, subject)) return -EPERM;\n",
+      ),
+    ],
+  },
+  {
+    name: "kcmp: the second count is taken when all is compared",
+    world: "kcmp",
+    edits: [
+      replaced(KCMP, "const seq2 = seq1 < 0 ? -1 : exec", "let seq2 = seq1 < 0 ? -1 : exec"),
+      before(KCMP, `      ${REVALIDATION}`, "      seq2 = execUpdateSpeculateTryBegin(m, sig2);\n"),
+    ],
+    delay: [before(KCMP, "  switch (question.type) {\n", `  ${NAP}\n`)],
+  },
+  {
     name: "kcmp: the fallback takes no locks",
     world: "kcmp",
     edits: [
