@@ -63,14 +63,21 @@ export class LoadThreads {
     return (await Promise.all(answers)) as RoundMessage[];
   }
 
-  /** Ends all threads; may be called at any time. */
+  /** Ends all threads; may be called at any time. @throws MountError ESYNTH_THREAD if one had to be terminated */
   async close(): Promise<void> {
     this.words.store(0, 0);
     this.words.wake(0);
     for (const worker of this.workers) worker.postMessage(null);
-    const timer = setTimeout(() => this.workers.forEach((worker) => void worker.terminate()), PATIENCE_MS);
+    let stuck = false;
+    const timer = setTimeout(() => {
+      stuck = true;
+      for (const worker of this.workers) void worker.terminate();
+    }, PATIENCE_MS);
     await Promise.all(this.ends);
     clearTimeout(timer);
+    if (stuck) {
+      throw new MountError("ESYNTH_THREAD", `A thread of the benchmark did not end within ${PATIENCE_MS / 1000} s.`);
+    }
   }
 
   private nextMessage(worker: Worker): Promise<LoadMessage> {
