@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import { Counter, Gauge, Registry } from "prom-client";
 import type { PathCounts, ThreadCounts } from "../src/kernel/counters.ts";
-import { EVENT_NAMES } from "../src/kernel/counters.ts";
+import { EVENT_LABELS } from "../src/kernel/counters.ts";
 import type { Kernel } from "../src/kernel/kernel.ts";
 import { PATH_NAMES } from "../src/kernel/knobs.ts";
 import type { Stats } from "../src/proc/synthproc/stats.ts";
@@ -58,7 +58,7 @@ function addPaths(registry: Registry, threads: readonly ThreadCounts[]): void {
       // Who serves has all its series from the start, so that the first increase is seen as one.
       if (!serves && counts.empty()) continue;
       const labels = { path: PATH_NAMES[path] as string, worker: thread.name };
-      counts.events.forEach((count, event) => events.inc({ ...labels, event: EVENT_NAMES[event] as string }, count));
+      counts.events.forEach((count, event) => events.inc({ ...labels, event: EVENT_LABELS[event] as string }, count));
       waited.inc(labels, counts.waitedNs / NS_PER_S);
       longest.set(labels, counts.longestWaitNs / NS_PER_S);
     }

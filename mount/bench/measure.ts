@@ -1,5 +1,5 @@
 /** One comparison: rounds of both forms in turn, and what they amount to. The same for threads and for clients. */
-import { EVENT_NAMES } from "../../src/kernel/counters.ts";
+import { EVENT_LABELS } from "../../src/kernel/counters.ts";
 import type { Bench } from "./catalogue.ts";
 import { OPERATIONS } from "./catalogue.ts";
 import type { BenchPlan } from "./plan.ts";
@@ -31,7 +31,7 @@ export interface Rig {
   form(): Form;
   /** @param reading false: the writer alone */
   round(seconds: number, reading: boolean): Promise<RoundResult>;
-  /** Counters of the path, in the order of EVENT_NAMES. */
+  /** Counters of the path, in the order of EVENT_LABELS. */
   events(): number[];
 }
 
@@ -58,7 +58,7 @@ function aloneRounds(rounds: number): number {
 class FormRecord {
   readonly rounds: RoundSample[] = [];
   readonly writer: WriterRound[] = [];
-  private readonly events: number[] = EVENT_NAMES.map(() => 0);
+  private readonly events: number[] = EVENT_LABELS.map(() => 0);
 
   add(order: number, round: RoundResult, before: readonly number[], after: readonly number[]): void {
     const latency = latencyOf(round.histogram);
@@ -81,7 +81,7 @@ class FormRecord {
       rounds: this.rounds,
       readsPerSecond: summarise(this.rounds.map((round) => round.readsPerSecond)),
       writer: writerResult(this.writer),
-      events: Object.fromEntries(EVENT_NAMES.map((name, event) => [name, this.count(event)])),
+      events: Object.fromEntries(EVENT_LABELS.map((name, event) => [name, this.count(event)])),
     };
   }
 

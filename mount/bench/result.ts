@@ -84,7 +84,7 @@ export interface FormResult {
   /** Over the rounds. */
   readsPerSecond: Summary;
   writer: WriterResult;
-  /** Counters of the path over all rounds of this form (speculated, retried, fellBack, ...). */
+  /** Counters of the path over all rounds of this form (speculated, retried, fell_back, ...). */
   events: Record<string, number>;
 }
 

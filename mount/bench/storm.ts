@@ -9,7 +9,7 @@ import { performance } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import type { Interface } from "node:readline";
 import type { Readable } from "node:stream";
-import { EVENT_NAMES } from "../../src/kernel/counters.ts";
+import { EVENT_LABELS } from "../../src/kernel/counters.ts";
 import { Path } from "../../src/kernel/knobs.ts";
 import { PRIVATE_SETUP_FAILED, startPrivately } from "../private-proc.ts";
 import type { PrivatePlaces } from "../private-proc.ts";
@@ -128,14 +128,14 @@ async function sample(shell: PrivateShell, parallel: number, order: number, sign
 
 class StormRecord {
   readonly rounds: StormSample[] = [];
-  readonly events: number[] = EVENT_NAMES.map(() => 0);
+  readonly events: number[] = EVENT_LABELS.map(() => 0);
 
   result(): StormForm {
     return {
       rounds: this.rounds,
       runsPerSecond: summarise(this.rounds.map((round) => round.runsPerSecond)),
       systemPercent: summarise(this.rounds.map((round) => round.systemPercent)),
-      events: Object.fromEntries(EVENT_NAMES.map((name, event) => [name, this.events[event] ?? 0])),
+      events: Object.fromEntries(EVENT_LABELS.map((name, event) => [name, this.events[event] ?? 0])),
     };
   }
 }

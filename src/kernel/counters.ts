@@ -43,8 +43,15 @@ export const Event = {
 } as const;
 export type EventId = (typeof Event)[keyof typeof Event];
 
-/** Names of the events, by id. */
+/** Names of the events in the code, by id. */
 export const EVENT_NAMES = Object.keys(Event);
+/** Names of the events wherever they are shown, by id. */
+export const EVENT_LABELS = EVENT_NAMES.map(eventLabel);
+
+/** What an event is called in texts, JSON and metrics: "fell_back". */
+export function eventLabel(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
 
 /** What a count of each event says, for people who read the counters. */
 export const EVENT_MEANINGS: Readonly<Record<keyof typeof Event, string>> = {

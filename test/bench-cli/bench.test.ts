@@ -45,8 +45,8 @@ async function result(args: readonly string[], env: NodeJS.ProcessEnv = {}): Pro
 
 /** The readers of each form went the way that belongs to it. */
 function expectForms({ name, forms }: Pick<Comparison, "name" | "forms">): void {
-  const patched = (form: Form): number => eventsOf(forms[form], ["speculated", "rcuWalk"]);
-  const previous = (form: Form): number => eventsOf(forms[form], ["fellBack", "refWalk"]);
+  const patched = (form: Form): number => eventsOf(forms[form], ["speculated", "rcu_walk"]);
+  const previous = (form: Form): number => eventsOf(forms[form], ["fell_back", "ref_walk"]);
   expect(patched("lockfree"), `${name}, lockfree`).toBeGreaterThan(0);
   expect(previous("locked"), `${name}, locked`).toBeGreaterThan(0);
   expect(patched("locked"), `${name}, locked`).toBe(0);

@@ -99,8 +99,8 @@ export function comparison({ name, where, operation, lockfree, locked, spread }:
     writerOperation: operation,
     notes: [],
     forms: {
-      lockfree: form(...lockfree, spread, { speculated: 1_234_567, retried: 89, fellBack: 0 }),
-      locked: form(...locked, spread, { speculated: 0, retried: 0, fellBack: 1_034_567 }),
+      lockfree: form(...lockfree, spread, { speculated: 1_234_567, retried: 89, fell_back: 0 }),
+      locked: form(...locked, spread, { speculated: 0, retried: 0, fell_back: 1_034_567 }),
     },
     writerAlone: writer(Math.min(lockfree[1], locked[1]) * 0.8, spread),
     ratio: {

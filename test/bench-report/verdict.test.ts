@@ -133,9 +133,9 @@ describe("warnings", () => {
     expect(mixed("speculated", 5, "locked")).toEqual([
       "maps, in process: the forms were mixed up (lock-free reads: 1,234,567 in lockfree, 5 in locked).",
     ]);
-    expect(mixed("rcuWalk", 5, "locked")).toHaveLength(1);
-    expect(mixed("fellBack", 5, "lockfree")).toHaveLength(1);
-    expect(mixed("rcuWalk", 5, "lockfree")).toEqual([]);
+    expect(mixed("rcu_walk", 5, "locked")).toHaveLength(1);
+    expect(mixed("fell_back", 5, "lockfree")).toHaveLength(1);
+    expect(mixed("rcu_walk", 5, "lockfree")).toEqual([]);
   });
 });
 

@@ -178,9 +178,9 @@ printf "1 1 VM" >&4 && cat <&4
   test("in its locked form it answers the same, and takes the locks", async () => {
     const switched = await shell(`echo locked > ${server.at("sys/synthproc/kcmp")}`);
     expect(switched.status).toBe(0);
-    const before = await count("kcmp.fellBack");
+    const before = await count("kcmp.fell_back");
     expect(await kcmp("1", "1", "FILES")).toBe("0 0");
-    expect(await count("kcmp.fellBack")).toBe(before + 1);
+    expect(await count("kcmp.fell_back")).toBe(before + 1);
     expect(await kcmp("1", "1", "99")).toMatch(/\(EINVAL\)$/);
     await shell(`echo lockfree > ${server.at("sys/synthproc/kcmp")}`);
     const speculated = await count("kcmp.speculated");

@@ -115,7 +115,7 @@ describe.skipIf(cannotMount("test/cli/metrics"))("metrics of a mount", () => {
       expect(await reads()).toBe(i);
     }
     const { series: all } = (await scrape(url)).get("synthproc_path_events_total")!;
-    expect(all.get('event="mmapLockFallback",path="maps",worker="slow"')).toBe(0);
+    expect(all.get('event="mmap_lock_fallback",path="maps",worker="slow"')).toBe(0);
     expect(all.get('event="retried",path="io",worker="worker1"')).toBe(0);
   });
 

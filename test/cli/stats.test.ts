@@ -61,20 +61,20 @@ describe.skipIf(cannotMount("test/cli/stats"))("readers behind a slow exec", () 
     const pid = await slowExec("3s");
     const reader = start(`${pid}/io`);
     const waiting = await waitUntil("the reader waits", ({ paths }) => paths["io"]?.["waited"] === 1);
-    expect(waiting.paths["io"]).toEqual({ fellBack: 1, waited: 1 });
+    expect(waiting.paths["io"]).toEqual({ fell_back: 1, waited: 1 });
     if (transport === "dev") expect(waiting["waiting"]).toBe(1);
     expect((await reader.ended).code).toBe(0);
     expect(reader.stdout).toMatch(/^rchar: \d+$/m);
     const after = await stats();
     expect(after["waiting"]).toBeUndefined();
     const ns = Number(after.paths["io"]?.["waited_ns"]);
-    expect(after.paths["io"]).toEqual({ fellBack: 1, waited: 1, waited_ns: ns, longest_wait_ns: ns });
+    expect(after.paths["io"]).toEqual({ fell_back: 1, waited: 1, waited_ns: ns, longest_wait_ns: ns });
     expect(ns).toBeGreaterThan(0.5e9);
     expect(ns).toBeLessThan(30e9);
-    for (const thread of meets) expect(after.threads[thread]?.["io"]).toMatchObject({ fellBack: 1, waited: 1 });
+    for (const thread of meets) expect(after.threads[thread]?.["io"]).toMatchObject({ fell_back: 1, waited: 1 });
     expect(after.threads[ends]?.["io"]).toMatchObject({ waited_ns: ns });
     const { stdout } = await synthproc(["stats", server!.dir]);
-    expect(stdout).toMatch(/^path +thread +(\w+ +)*fellBack +waited +(\w+ +)*waited for +longest$/m);
+    expect(stdout).toMatch(/^path +thread +(\w+ +)*fell_back +waited +(\w+ +)*waited for +longest$/m);
     expect(stdout).toMatch(/^io +all +1 +1 +([\d.]+) s +\1 s$/m);
     expect(stdout).toMatch(/^waited for: .+$/m);
     expect(stdout).toMatch(/^processes \d+$/m);
@@ -93,7 +93,7 @@ describe.skipIf(cannotMount("test/cli/stats"))("readers behind a slow exec", () 
     // environ and maps are opened through the same path.
     const readersOf = { io: 3, stack: 1, syscall: 1, personality: 1, mm_access: 2 };
     for (const [path, count] of Object.entries(readersOf)) {
-      expect([path, paths[path]]).toEqual([path, expect.objectContaining({ fellBack: count, waited: count })]);
+      expect([path, paths[path]]).toEqual([path, expect.objectContaining({ fell_back: count, waited: count })]);
       const { waited_ns, longest_wait_ns } = paths[path]!;
       expect(Number(waited_ns)).toBeGreaterThan(0.5e9 * count);
       expect(Number(waited_ns)).toBeLessThan(60e9 * count);

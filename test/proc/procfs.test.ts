@@ -596,7 +596,7 @@ describe("/proc/synthproc", () => {
     root.cat(`${pidOf(world.ordinary)}/io`);
     const stats = root.cat("synthproc/stats");
     expect(stats).toMatch(/^io\.speculated [1-9]/m);
-    expect(stats).toMatch(/^revalidate\.rcuWalk [1-9]/m);
+    expect(stats).toMatch(/^revalidate\.rcu_walk [1-9]/m);
     expect(stats).toMatch(/^processes 6$/m);
     expect(root.cat("synthproc/version")).toBe("1.2.3\n");
     expect(root.cat("synthproc/scenario")).toBe("name: test\n");

@@ -1,7 +1,7 @@
 /** /proc/synthproc/stats counts every path in both of its forms, and says what it counts. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { parseStats, structureStats } from "../../mount/cli/stats.ts";
-import { Event, EVENT_NAMES, countEvent, countWait } from "../../src/kernel/counters.ts";
+import { Event, EVENT_LABELS, countEvent, countWait } from "../../src/kernel/counters.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import { Path, PATH_NAMES } from "../../src/kernel/knobs.ts";
 import { HOST } from "../../src/kernel/layout.ts";
@@ -11,17 +11,17 @@ import type { TestSimulation } from "../support/simulation.ts";
 
 /** A file that is served by each path, and the events of its lock-free and its locked form. */
 const SECTIONS: Record<string, readonly [file: string, lockfree: string, locked: string]> = {
-  io: ["io", "speculated", "fellBack"],
-  stack: ["stack", "speculated", "fellBack"],
-  syscall: ["syscall", "speculated", "fellBack"],
-  personality: ["personality", "speculated", "fellBack"],
-  mm_access: ["environ", "speculated", "fellBack"],
-  maps: ["maps", "speculated", "fellBack"],
-  smaps: ["smaps", "speculated", "fellBack"],
-  smaps_rollup: ["smaps_rollup", "speculated", "fellBack"],
-  numa_maps: ["numa_maps", "speculated", "fellBack"],
-  timers: ["timers", "speculated", "fellBack"],
-  revalidate: ["comm", "rcuWalk", "refWalk"],
+  io: ["io", "speculated", "fell_back"],
+  stack: ["stack", "speculated", "fell_back"],
+  syscall: ["syscall", "speculated", "fell_back"],
+  personality: ["personality", "speculated", "fell_back"],
+  mm_access: ["environ", "speculated", "fell_back"],
+  maps: ["maps", "speculated", "fell_back"],
+  smaps: ["smaps", "speculated", "fell_back"],
+  smaps_rollup: ["smaps_rollup", "speculated", "fell_back"],
+  numa_maps: ["numa_maps", "speculated", "fell_back"],
+  timers: ["timers", "speculated", "fell_back"],
+  revalidate: ["comm", "rcu_walk", "ref_walk"],
 };
 
 let simulation: TestSimulation;
@@ -42,7 +42,7 @@ function countsOf(path: string, form: string): Record<string, number> {
   for (let i = 0; i < 10; i++) simulation.client.cat(`1/${file}`);
   const after = stats();
   simulation.client.echo("lockfree\n", `sys/synthproc/${path}`);
-  const grown = EVENT_NAMES.map((event) => [
+  const grown = EVENT_LABELS.map((event) => [
     event,
     (after[`${path}.${event}`] ?? 0) - (before[`${path}.${event}`] ?? 0),
   ]);
@@ -72,7 +72,7 @@ describe.each(Object.keys(SECTIONS))("%s", (path) => {
 
 test("the legend says what each event is, and is no part of the numbers", () => {
   const text = simulation.client.cat("synthproc/stats");
-  for (const name of [...EVENT_NAMES, "waited_ns", "longest_wait_ns"]) expect(text).toContain(`# <path>.${name}: `);
+  for (const name of [...EVENT_LABELS, "waited_ns", "longest_wait_ns"]) expect(text).toContain(`# <path>.${name}: `);
   const threads = Object.keys(stats()).flatMap((name) => /^([a-z]+)\d*\.\w+\.\w+$/.exec(name)?.[1] ?? []);
   for (const thread of threads) expect(text).toMatch(new RegExp(`^# <thread> ${thread}(<n>)?: `, "m"));
   expect(Object.keys(parseStats(text)).filter((name) => !/^[a-z][\w.-]*$/i.test(name))).toEqual([]);

@@ -94,7 +94,7 @@ function fewRoundsWarning({ options }: BenchResult): string[] {
 }
 
 /** Counters that only one of the forms moves. */
-const FAST_EVENTS = ["speculated", "rcuWalk"];
+const FAST_EVENTS = ["speculated", "rcu_walk"];
 
 /** Counters must agree that a form was what it is called. */
 function wrongForms({ comparisons }: BenchResult): string[] {

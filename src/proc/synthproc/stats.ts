@@ -4,7 +4,7 @@
  */
 import { cacheName } from "../../kernel/caches.ts";
 import type { PathCounts, ThreadCounts } from "../../kernel/counters.ts";
-import { EVENT_MEANINGS, EVENT_NAMES, readCounters, totalCounts } from "../../kernel/counters.ts";
+import { EVENT_LABELS, EVENT_MEANINGS, eventLabel, readCounters, totalCounts } from "../../kernel/counters.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { PATH_NAMES } from "../../kernel/knobs.ts";
 import { HOST } from "../../kernel/layout.ts";
@@ -32,7 +32,8 @@ const THREAD_MEANINGS: Readonly<Record<string, string>> = {
 /** What the lines mean. */
 const LEGEND = [
   "Counts since the mount, by path; sys/synthproc/<path> switches between its lockfree and its locked form.",
-  ...Object.entries({ ...EVENT_MEANINGS, ...WAIT_MEANINGS }).map(([name, meaning]) => `<path>.${name}: ${meaning}`),
+  ...Object.entries(EVENT_MEANINGS).map(([name, meaning]) => `<path>.${eventLabel(name)}: ${meaning}`),
+  ...Object.entries(WAIT_MEANINGS).map(([name, meaning]) => `<path>.${name}: ${meaning}`),
   "<thread>.<path>.<...>: the same of one thread",
   ...Object.entries(THREAD_MEANINGS).map(([name, meaning]) => `<thread> ${name}: ${meaning}`),
   "waiting: requests that wait for a lock now (transport dev)",
@@ -103,7 +104,7 @@ function pathLines(out: Text, prefix: string, paths: readonly PathCounts[]): voi
     const name = `${prefix}${PATH_NAMES[path] as string}.`;
     for (let event = 0; event < events.length; event++) {
       const count = events[event] as number;
-      if (count !== 0) line(out, `${name}${EVENT_NAMES[event] as string}`, count);
+      if (count !== 0) line(out, `${name}${EVENT_LABELS[event] as string}`, count);
     }
     if (waitedNs !== 0) line(out, `${name}waited_ns`, waitedNs);
     if (longestWaitNs !== 0) line(out, `${name}longest_wait_ns`, longestWaitNs);
