@@ -1,7 +1,7 @@
 import { HOST } from "./layout.ts";
 import type { Kernel } from "./kernel.ts";
 
-/** The paths of which both forms exist, each switched by /proc/sys/synthproc/<name>. */
+/** The paths of which both forms exist, each switched by /proc/sys/synthproc/<name>, in the order that they are shown in. */
 export const Path = {
   io: 0,
   stack: 1,
@@ -10,13 +10,13 @@ export const Path = {
   mm_access: 4,
   maps: 5,
   smaps: 6,
-  numa_maps: 7,
-  timers: 8,
-  revalidate: 9,
-  kcmp: 10,
-  pidfd_getfd: 11,
-  get_robust_list: 12,
-  smaps_rollup: 13,
+  smaps_rollup: 7,
+  numa_maps: 8,
+  timers: 9,
+  revalidate: 10,
+  kcmp: 11,
+  pidfd_getfd: 12,
+  get_robust_list: 13,
 } as const;
 export type PathId = (typeof Path)[keyof typeof Path];
 
