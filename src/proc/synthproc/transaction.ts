@@ -50,10 +50,9 @@ export function transactionRow(transaction: Transaction): RawRow {
   };
 }
 
-/** Reading without having written is a transaction without arguments; but the file may still be written to. */
+/** Before the write there is nothing to read, and no harm in it (simple_transaction_read). */
 function readResult(c: Context, offset: number, dest: Uint8Array): number {
-  if (hasAnswer(c)) return readAnswer(c, offset, dest);
-  return c.k.m.load(c.file + OPEN_FILE.transaction) === OPEN ? -EINVAL : 0;
+  return hasAnswer(c) ? readAnswer(c, offset, dest) : 0;
 }
 
 /** One write of an open file is carried out, however many come at once (simple_transaction_get). */
