@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import { Counter, Gauge, Registry } from "prom-client";
 import type { PathCounts, ThreadCounts } from "../src/kernel/counters.ts";
-import { EVENT_LABELS } from "../src/kernel/counters.ts";
+import { EVENT_LABELS, PATH_EVENTS } from "../src/kernel/counters.ts";
 import type { Kernel } from "../src/kernel/kernel.ts";
 import { PATH_NAMES } from "../src/kernel/knobs.ts";
 import type { Stats } from "../src/proc/synthproc/stats.ts";
@@ -36,19 +36,19 @@ function addPaths(registry: Registry, threads: readonly ThreadCounts[]): void {
   const events = new Counter({
     name: "synthproc_path_events_total",
     help: "What happened on a read path, by the thread that did it; see the legend of synthproc/stats.",
-    labelNames: ["path", "worker", "event"],
+    labelNames: ["path", "thread", "event"],
     registers,
   });
   const waited = new Counter({
     name: "synthproc_lock_wait_seconds_total",
     help: "Time that readers of a path waited for its lock, by the thread on which the wait ended.",
-    labelNames: ["path", "worker"],
+    labelNames: ["path", "thread"],
     registers,
   });
   const longest = new Gauge({
     name: "synthproc_lock_wait_longest_seconds",
     help: "Longest wait so far for the lock of a path, by the thread on which it ended.",
-    labelNames: ["path", "worker"],
+    labelNames: ["path", "thread"],
     registers,
   });
   for (const thread of threads) {
@@ -57,8 +57,10 @@ function addPaths(registry: Registry, threads: readonly ThreadCounts[]): void {
       const counts = thread.paths[path] as PathCounts;
       // Who serves has all its series from the start, so that the first increase is seen as one.
       if (!serves && counts.empty()) continue;
-      const labels = { path: PATH_NAMES[path] as string, worker: thread.name };
-      counts.events.forEach((count, event) => events.inc({ ...labels, event: EVENT_LABELS[event] as string }, count));
+      const labels = { path: PATH_NAMES[path] as string, thread: thread.name };
+      for (const event of PATH_EVENTS[path] as readonly number[]) {
+        events.inc({ ...labels, event: EVENT_LABELS[event] as string }, counts.events[event]);
+      }
       waited.inc(labels, counts.waitedNs / NS_PER_S);
       longest.set(labels, counts.longestWaitNs / NS_PER_S);
     }

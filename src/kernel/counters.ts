@@ -19,6 +19,7 @@ import {
 import { QUAD, record } from "../shm/struct.ts";
 import { COUNTER_WORDS, HOST } from "./layout.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Path } from "./knobs.ts";
 import { PATH_NAMES } from "./knobs.ts";
 import { Role, compareRoles, roleName } from "./thread-role.ts";
 
@@ -65,6 +66,33 @@ export const EVENT_MEANINGS: Readonly<Record<keyof typeof Event, string>> = {
   rcuWalk: "path walks to a process in RCU mode",
   refWalk: "path walks to a process with references: the path is switched to locked",
 };
+
+const OF_EXEC_UPDATE: readonly EventId[] = [Event.speculated, Event.retried, Event.fellBack, Event.waited];
+const OF_MAPS: readonly EventId[] = [...OF_EXEC_UPDATE, Event.gapVerified, Event.mmapLockFallback];
+
+const EVENTS_OF: Readonly<Record<keyof typeof Path, readonly EventId[]>> = {
+  io: OF_EXEC_UPDATE,
+  stack: OF_EXEC_UPDATE,
+  syscall: OF_EXEC_UPDATE,
+  personality: OF_EXEC_UPDATE,
+  mm_access: OF_EXEC_UPDATE,
+  maps: OF_MAPS,
+  smaps: OF_MAPS,
+  smaps_rollup: OF_MAPS,
+  numa_maps: OF_MAPS,
+  // Nothing that a writer does spoils a walk of timers.
+  timers: [Event.speculated, Event.fellBack, Event.waited],
+  // A name in map_files is looked up as maps looks up a mapping.
+  revalidate: [...OF_MAPS, Event.rcuWalk, Event.refWalk],
+  kcmp: OF_EXEC_UPDATE,
+  pidfd_getfd: OF_EXEC_UPDATE,
+  get_robust_list: OF_EXEC_UPDATE,
+};
+
+/** The events that each path can have, by path id. */
+export const PATH_EVENTS: readonly (readonly EventId[])[] = PATH_NAMES.map(
+  (name) => EVENTS_OF[name as keyof typeof Path],
+);
 
 /** Number of paths that are counted. */
 export const PATHS = PATH_NAMES.length;

@@ -1,7 +1,7 @@
 import { HOST } from "./layout.ts";
 import type { Kernel } from "./kernel.ts";
 
-/** The paths of which both forms exist, each switched by /proc/sys/synthproc/<name>, in the order that they are shown in. */
+/** The paths of which both forms exist, each switched by /proc/sys/synthproc/<name>; in the order of every list. */
 export const Path = {
   io: 0,
   stack: 1,

@@ -11,6 +11,8 @@ import { parseStats, structureStats } from "../../mount/cli/stats.ts";
 import { startSimulation } from "../../mount/index.ts";
 import { addressText, parseMetricsAddress } from "../../mount/metrics-address.ts";
 import { mountAt } from "../../mount/mountinfo.ts";
+import { EVENT_LABELS } from "../../src/kernel/counters.ts";
+import { PATH_NAMES } from "../../src/kernel/knobs.ts";
 import { cannotMount, client, removeDirectory, temporaryDirectory } from "../mount/helpers.ts";
 import type { Family } from "../support/prometheus.ts";
 import { parsePrometheus } from "../support/prometheus.ts";
@@ -36,10 +38,10 @@ function expected(stats: StructuredStats): Record<string, Record<string, number>
   const events: Record<string, number> = {};
   const waited: Record<string, number> = {};
   const longest: Record<string, number> = {};
-  for (const [worker, paths] of Object.entries(stats.threads)) {
+  for (const [thread, paths] of Object.entries(stats.threads)) {
     for (const [path, numbers] of Object.entries(paths)) {
       for (const [name, value] of Object.entries(numbers)) {
-        const where = `path="${path}",worker="${worker}"`;
+        const where = `path="${path}",thread="${thread}"`;
         if (name === "waited_ns") waited[where] = Number(value) / NS_PER_S;
         else if (name === "longest_wait_ns") longest[where] = Number(value) / NS_PER_S;
         else events[`event="${name}",${where}`] = Number(value);
@@ -83,16 +85,28 @@ describe.skipIf(cannotMount("test/cli/metrics"))("metrics of a mount", () => {
     await synthproc(["ctl", server.dir, `exec ${pid} /usr/bin/env --hold 2s`]);
     const readers = ["io", "stack"].map((file) => client("cat", server.at(`${pid}/${file}`)));
     for (const reader of readers) expect((await reader).status).toBe(0);
-    await client("cat", server.at("1/maps"), server.at("1/smaps"), server.at("1/timers"));
+    for (const form of ["locked", "lockfree"]) {
+      for (const path of PATH_NAMES) {
+        expect((await client("sh", "-c", `echo ${form} > "$0"`, server.at(`sys/synthproc/${path}`))).status).toBe(0);
+      }
+      const files = ["maps", "smaps", "smaps_rollup", "numa_maps", "timers", "environ", "status"];
+      expect((await client("cat", ...files.map((file) => server.at(`1/${file}`)))).status).toBe(0);
+      expect((await client("ls", "-l", server.at("1/map_files"))).status).toBe(0);
+      expect((await synthproc(["kcmp", server.dir, "1", "1", "FILES"])).status).toBe(0);
+    }
     expect(await synthproc(["ctl", server.dir, "pause"])).toMatchObject({ status: 0 });
 
     const families = await scrape(url);
     const now = await stats();
     const want = expected(now);
     for (const [name, values] of Object.entries(want)) expect([name, series(families, name)]).toEqual([name, values]);
+    const counted = Object.keys(want["synthproc_path_events_total"]!).map((key) => key.replace(/,thread=.*/, ""));
+    for (const event of ["speculated", "fell_back", "rcu_walk", "ref_walk"]) {
+      expect(counted).toContain(`event="${event}",path="revalidate"`);
+    }
     expect(Object.keys(want["synthproc_lock_wait_seconds_total"]!)).toEqual([
-      'path="io",worker="slow"',
-      'path="stack",worker="slow"',
+      'path="io",thread="slow"',
+      'path="stack",thread="slow"',
     ]);
     // The file that shows the numbers is open itself, and keeps its text.
     for (const [cache, live] of Object.entries(now.slab)) {
@@ -115,8 +129,16 @@ describe.skipIf(cannotMount("test/cli/metrics"))("metrics of a mount", () => {
       expect(await reads()).toBe(i);
     }
     const { series: all } = (await scrape(url)).get("synthproc_path_events_total")!;
-    expect(all.get('event="mmap_lock_fallback",path="maps",worker="slow"')).toBe(0);
-    expect(all.get('event="retried",path="io",worker="worker1"')).toBe(0);
+    expect(all.get('event="mmap_lock_fallback",path="maps",thread="slow"')).toBe(0);
+    expect(all.get('event="retried",path="io",thread="worker1"')).toBe(0);
+    // What a path can't have has no series.
+    const eventsOf = (path: string): string[] =>
+      [...all.keys()].flatMap(
+        (key) => new RegExp(`^event="(\\w+)",path="${path}",thread="worker1"$`).exec(key)?.[1] ?? [],
+      );
+    expect(eventsOf("io")).toEqual(["speculated", "retried", "fell_back", "waited"]);
+    expect(eventsOf("timers")).toEqual(["speculated", "fell_back", "waited"]);
+    expect(eventsOf("revalidate").sort()).toEqual([...EVENT_LABELS].sort());
   });
 
   test("many at a time are all whole", async () => {
