@@ -17,7 +17,8 @@
  * A read may see a state if its change began before the read ended, and the next change had not ended before the read
  * began. A state whose words are known only in the middle of the change is published there: whoever sees it earlier has
  * seen what must not be seen. One track has one writer at a time (a lock, or an owner, sees to it); different tracks need
- * no order. The first state of a track is published before readers start.
+ * no order. The first state of a track is published before readers start. States that a change goes through on its way are
+ * published without an end of their own: all that came before is gone when the change has ended.
  *
  * Two forms: {@link ArrayHistory} for everything in one thread, {@link SharedHistory} for real threads.
  */
@@ -102,11 +103,12 @@ export class ArrayHistory implements History {
   possible(track: number, from: number, to: number): State[] {
     const entries = this.entries(track);
     const found: State[] = [];
+    let until = Infinity;
     for (let index = entries.length - 1; index >= 0; index--) {
       const { begun, ended, words } = entries[index] as Entry;
-      const until = entries[index + 1]?.ended || Infinity;
       if (begun <= to) found.push({ index, from: begun, until, words });
       if (ended !== 0 && ended <= from) break;
+      if (ended !== 0) until = ended;
     }
     return found.reverse();
   }
@@ -206,7 +208,7 @@ export class SharedHistory implements History {
       if (index === 0 || (ended !== 0 && ended <= from)) {
         return this.isOverwritten(track, index) ? null : found.reverse();
       }
-      until = ended === 0 ? Infinity : ended;
+      if (ended !== 0) until = ended;
     }
     return null;
   }
