@@ -63,8 +63,8 @@ export const EVENT_MEANINGS: Readonly<Record<keyof typeof Event, string>> = {
   waited: "times that a reader had to wait for the lock, counted as the wait begins",
   gapVerified: "gaps between two mappings looked up again, since the address space changed meanwhile",
   mmapLockFallback: "mappings that were locked under mmap_lock, since a writer was at them",
-  rcuWalk: "path walks to a process in RCU mode",
-  refWalk: "path walks to a process with references: the path is switched to locked",
+  rcuWalk: "path walks in RCU mode: to a process, a descriptor or a name in map_files",
+  refWalk: "path walks with references: the path is switched to locked",
 };
 
 const OF_EXEC_UPDATE: readonly EventId[] = [Event.speculated, Event.retried, Event.fellBack, Event.waited];

@@ -1,7 +1,7 @@
 /** /proc/synthproc/stats counts every path in both of its forms, and says what it counts. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { parseStats, structureStats } from "../../mount/cli/stats.ts";
-import { Event, EVENT_LABELS, countEvent, countWait } from "../../src/kernel/counters.ts";
+import { Event, EVENT_LABELS, PATH_EVENTS, countEvent, countWait } from "../../src/kernel/counters.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import { Path, PATH_NAMES } from "../../src/kernel/knobs.ts";
 import { HOST } from "../../src/kernel/layout.ts";
@@ -68,6 +68,32 @@ describe.each(Object.keys(SECTIONS))("%s", (path) => {
     expect(counts[locked]).toBeGreaterThanOrEqual(10);
     expect(counts[lockfree]).toBeUndefined();
   });
+});
+
+/** The events that were counted for a path while a directory's entries were looked up, in one form. */
+function countedByList(directory: string, form: string): string[] {
+  simulation.client.echo(`${form}\n`, "sys/synthproc/revalidate");
+  const before = stats();
+  for (const name of simulation.client.ls(directory)) simulation.client.readlink(`${directory}/${name}`);
+  const after = stats();
+  simulation.client.echo("lockfree\n", "sys/synthproc/revalidate");
+  const grown = Object.keys(after).filter((name) => (after[name] ?? 0) > (before[name] ?? 0));
+  return grown.flatMap((name) => /^revalidate\.(\w+)$/.exec(name)?.[1] ?? []).sort();
+}
+
+test("names in map_files count both the walk and the look-up of the mapping, as the legend says", () => {
+  expect(countedByList("1/map_files", "lockfree")).toEqual(["rcu_walk", "speculated"]);
+  expect(countedByList("1/map_files", "locked")).toEqual(["fell_back", "ref_walk"]);
+  expect(countedByList("1/fd", "lockfree")).toEqual(["rcu_walk"]);
+  expect(simulation.client.cat("synthproc/stats")).toMatch(/^# revalidate\.<\.\.\.>: .*map_files/m);
+});
+
+test("no path counts what it can't have", () => {
+  const { paths } = structureStats(stats());
+  for (const [path, numbers] of Object.entries(paths)) {
+    const possible = PATH_EVENTS[PATH_NAMES.indexOf(path)]!.map((event) => EVENT_LABELS[event]);
+    expect([...possible, "waited_ns", "longest_wait_ns"]).toEqual(expect.arrayContaining(Object.keys(numbers)));
+  }
 });
 
 test("the legend says what each event is, and is no part of the numbers", () => {

@@ -34,6 +34,7 @@ const LEGEND = [
   "Counts since the mount, by path; sys/synthproc/<path> switches between its lockfree and its locked form.",
   ...Object.entries(EVENT_MEANINGS).map(([name, meaning]) => `<path>.${eventLabel(name)}: ${meaning}`),
   ...Object.entries(WAIT_MEANINGS).map(([name, meaning]) => `<path>.${name}: ${meaning}`),
+  "revalidate.<...>: rcu_walk and ref_walk count walks; the others how names in map_files are looked up, as maps does it",
   "<thread>.<path>.<...>: the same of one thread",
   ...Object.entries(THREAD_MEANINGS).map(([name, meaning]) => `<thread> ${name}: ${meaning}`),
   "waiting: requests that wait for a lock now (transport dev)",
