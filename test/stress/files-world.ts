@@ -10,7 +10,9 @@ import { judgeImage } from "../../src/check/oracles/identity.ts";
 import { imageCounters } from "../../src/check/oracles/io.ts";
 import { EACCES, EPERM } from "../../src/kernel/errno.ts";
 import { Path } from "../../src/kernel/knobs.ts";
+import type { Kernel } from "../../src/kernel/kernel.ts";
 import { findTask } from "../../src/kernel/pid.ts";
+import { getTask, putTask } from "../../src/kernel/task.ts";
 import { tablesOf } from "../../src/proc/tables.ts";
 import { TEST_HOST, fileSystem } from "../proc/file-system.ts";
 import type { VfsClient } from "../proc/vfs-client.ts";
@@ -128,17 +130,48 @@ function reader(c: StressThread<ImagePlan>): () => void {
   };
 }
 
+/** The leader of a process, kept: over the many requests of a read, another one could get the memory of one that is gone. */
+class Pinned {
+  private readonly k: Kernel;
+  private readonly pid: number;
+  private task = 0;
+
+  constructor(k: Kernel, pid: number) {
+    this.k = k;
+    this.pid = pid;
+  }
+
+  /** Takes the leader that there is now, in place of one taken before. */
+  take(): void {
+    this.drop();
+    const task = findTask(this.k, this.pid);
+    if (getTask(this.k, task)) this.task = task;
+  }
+
+  /** @returns true if it has been the leader all the time */
+  release(): boolean {
+    const same = stillLeads(this.k, this.pid, this.task);
+    this.drop();
+    return same;
+  }
+
+  private drop(): void {
+    if (this.task !== 0) putTask(this.k, this.task);
+    this.task = 0;
+  }
+}
+
 function readFile(c: StressThread<ImagePlan>, client: VfsClient, who: Who): void {
   const { plan, history, random } = c;
   const file = FILES[random.below(FILES.length)] as FileReader;
   const track = random.below(plan.pids.length);
   const pid = plan.pids[track] as number;
   let from = 0;
-  let task = 0;
   let text = "";
+  const leader = new Pinned(c.k, pid);
   const error = attempt(c, () => {
     from = history.now();
-    task = findTask(c.k, pid);
+    leader.take();
     try {
       text = client.cat(`${pid}/${file.name}`);
       return 0;
@@ -148,8 +181,9 @@ function readFile(c: StressThread<ImagePlan>, client: VfsClient, who: Who): void
     }
   });
   const to = history.now();
+  const sameLeader = leader.release();
   if (error === null) return;
-  if (!stillLeads(c.k, pid, task)) return c.count("another leader");
+  if (!sameLeader) return c.count("another leader");
   c.count(`${file.name} ${error === 0 ? "allowed" : "denied"}`);
   const seen = error === 0 ? seenWords(file.shown(text, pid)) : [];
   c.judge(history.possible(track, from, to), (states) => judge({ file, who, error, seen }, states));
