@@ -69,7 +69,7 @@ class FormRecord {
       readsPerSecond: round.readsPerSecond,
       readErrors: round.readErrors,
       writer: latency,
-      writesPerSecond: (latency?.count ?? 0) / round.seconds,
+      writesPerSecond: writesPerSecond(round),
     });
     this.writer.push(round);
     // Counters have 32 bits and may wrap around.
@@ -90,6 +90,10 @@ class FormRecord {
   }
 }
 
+function writesPerSecond({ histogram, seconds }: RoundResult): number {
+  return histogram.count / seconds;
+}
+
 /** @throws Interrupted, MountError, Error (a reader or the writer fails) */
 export async function measure(rig: Rig, bench: Bench, plan: BenchPlan, step: () => void): Promise<Comparison> {
   const { signal, secondsPerRound } = plan;
@@ -99,7 +103,7 @@ export async function measure(rig: Rig, bench: Bench, plan: BenchPlan, step: () 
     await rig.round(warm, true);
   }
   const records = { lockfree: new FormRecord(), locked: new FormRecord() };
-  const alone: WriterRound[] = [];
+  const alone: RoundResult[] = [];
   for (const [order, form] of formOrder(plan.rounds).entries()) {
     checkGoing(signal);
     // Before every second pair, so that it is spread over the run as they are.
@@ -127,7 +131,7 @@ function comparisonOf(
   bench: Bench,
   plan: BenchPlan,
   records: Record<Form, FormRecord>,
-  alone: readonly WriterRound[],
+  alone: readonly RoundResult[],
 ): Comparison {
   const forms = { lockfree: records.lockfree.result(), locked: records.locked.result() };
   const ratio = ratiosOf(forms, plan.seed);
@@ -141,7 +145,7 @@ function comparisonOf(
     writerOperation: OPERATIONS[bench.writer],
     notes: [...rig.notes],
     forms,
-    writerAlone: writerResult(alone),
+    writerAlone: { ...writerResult(alone), writesPerSecond: summarise(alone.map(writesPerSecond)) },
     ratio,
     published: published === undefined ? null : { ...published, ours: ratio.writerMean },
   };

@@ -71,7 +71,7 @@ export interface Comparison {
   notes: string[];
   forms: Record<Form, FormResult>;
   /** The same writer with no reader; the form makes no difference to it. */
-  writerAlone: WriterResult;
+  writerAlone: WriterAlone;
   /** Patched divided by previous, each. */
   ratio: { readsPerSecond: Ratio; writerMedian: Ratio; writerMean: Ratio; writerP99: Ratio };
   /** The figure that the patch's author published for the same shape, if there is one. */
@@ -121,6 +121,12 @@ export interface WriterResult {
   max: Summary;
   /** Ascending, without empty buckets; an operation belongs to a bucket if fromNs <= latency < toNs. */
   histogram: Bucket[];
+}
+
+/** A writer that nobody reads beside. */
+export interface WriterAlone extends WriterResult {
+  /** Its operations, over the rounds. */
+  writesPerSecond: Summary;
 }
 
 export interface Bucket {

@@ -97,6 +97,7 @@ test(
       for (const form of ["lockfree", "locked"] as const) expectMeasured(comparison.forms[form]);
       expectWhole(comparison.writerAlone);
       expect(comparison.writerAlone.all?.count, comparison.name).toBeGreaterThan(0);
+      expect(comparison.writerAlone.writesPerSecond.median, comparison.name).toBeGreaterThan(0);
       expectForms(comparison);
     }
     const remaps = comparisons.filter((comparison) => comparison.name.endsWith("-remap"));

@@ -39,14 +39,16 @@ const latency = record({
   p99Ns: positive,
   maxNs: positive,
 });
-const writer = record({
+const writerFields = {
   all: orNull(latency),
   median: summary,
   mean: summary,
   p99: summary,
   max: summary,
   histogram: list(record({ fromNs: positive, toNs: positive, count: { type: "integer", minimum: 1 } })),
-});
+};
+const writer = record(writerFields);
+const writerAlone = record({ ...writerFields, writesPerSecond: summary });
 const events = { type: "object", additionalProperties: count, minProperties: 1 };
 const round = record({
   order: count,
@@ -69,7 +71,7 @@ const comparison = record({
   writerOperation: text,
   notes: list(text),
   forms: record({ lockfree: form, locked: form }),
-  writerAlone: writer,
+  writerAlone,
   ratio: record({ readsPerSecond: ratio, writerMedian: ratio, writerMean: ratio, writerP99: ratio }),
   published: orNull(published),
 });

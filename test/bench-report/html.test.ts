@@ -121,6 +121,13 @@ test("of a recorded run has a section, drawings and figures of both forms for ea
   expect(page.drawings).toHaveLength(2 * 4 + 2 * result.comparisons.length + 2);
 });
 
+test("tells how much the writer does a second: in both forms, and with no readers", () => {
+  const rows = parsed(renderHtml(sample())).rows.filter(([name]) => name === "operations of the writer a second");
+  expect(rows).toHaveLength(sample().comparisons.length);
+  for (const [, lockfree, locked, , alone] of rows)
+    expect([lockfree, locked, alone]).toEqual(["8.00 k", "8.00 k", "9.87 k"]);
+});
+
 test("labels what it draws", () => {
   const result = sample();
   const { drawings } = parsed(renderHtml(result));

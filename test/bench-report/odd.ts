@@ -1,6 +1,6 @@
 /** Results that a run on a usual machine never has, or hardly ever. */
 import type { BenchResult, Comparison, FormResult, Latency } from "../../mount/bench/result.ts";
-import { NO_RATIO, NO_SUMMARY, NO_WRITER, sample, withForms } from "./sample.ts";
+import { NO_RATIO, NO_SUMMARY, NO_WRITER, NO_WRITER_ALONE, sample, withForms } from "./sample.ts";
 
 function changed(change: (result: BenchResult) => void): () => BenchResult {
   return () => {
@@ -81,7 +81,7 @@ export const ODD_RESULTS: [string, () => BenchResult][] = [
     changed((result) => {
       eachForm(result, withoutWrites);
       for (const comparison of result.comparisons) {
-        comparison.writerAlone = NO_WRITER;
+        comparison.writerAlone = NO_WRITER_ALONE;
         const { readsPerSecond } = comparison.ratio;
         comparison.ratio = { readsPerSecond, writerMedian: NO_RATIO, writerMean: NO_RATIO, writerP99: NO_RATIO };
       }
@@ -108,7 +108,7 @@ export const ODD_RESULTS: [string, () => BenchResult][] = [
     changed((result) => {
       eachForm(result, (form) => ({ ...withoutWrites(form), rounds: [], readsPerSecond: NO_SUMMARY, events: {} }));
       result.comparisons.forEach(noRatios);
-      for (const comparison of result.comparisons) comparison.writerAlone = NO_WRITER;
+      for (const comparison of result.comparisons) comparison.writerAlone = NO_WRITER_ALONE;
     }),
   ],
   [

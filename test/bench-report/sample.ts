@@ -13,6 +13,7 @@ import type {
   StormForm,
   Summary,
   Where,
+  WriterAlone,
   WriterResult,
 } from "../../mount/bench/result.ts";
 
@@ -26,6 +27,8 @@ export const NO_WRITER: WriterResult = {
   max: NO_SUMMARY,
   histogram: [],
 };
+
+export const NO_WRITER_ALONE: WriterAlone = { ...NO_WRITER, writesPerSecond: NO_SUMMARY };
 
 /** Five rounds around a value, `spread` wide (0.1: from 5 % below to 5 % above). */
 export function around(value: number, spread: number): Summary {
@@ -102,7 +105,10 @@ export function comparison({ name, where, operation, lockfree, locked, spread }:
       lockfree: form(...lockfree, spread, { speculated: 1_234_567, retried: 89, fell_back: 0 }),
       locked: form(...locked, spread, { speculated: 0, retried: 0, fell_back: 1_034_567 }),
     },
-    writerAlone: writer(Math.min(lockfree[1], locked[1]) * 0.8, spread),
+    writerAlone: {
+      ...writer(Math.min(lockfree[1], locked[1]) * 0.8, spread),
+      writesPerSecond: around(9_870, spread),
+    },
     ratio: {
       readsPerSecond: ratio(lockfree[0] / locked[0], spread),
       writerMedian: ratio(lockfree[1] / locked[1], spread),

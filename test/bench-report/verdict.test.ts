@@ -72,7 +72,7 @@ describe("sentences on a comparison", () => {
     expect(sentences(one)).toEqual([
       "Median latency of the writer: no difference that this machine can show.",
       "Reads a second: too few rounds or operations to tell a difference from chance.",
-      "P99 latency of the writer: not measured on both sides.",
+      "p99 latency of the writer: not measured on both sides.",
     ]);
   });
 });

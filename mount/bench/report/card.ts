@@ -68,7 +68,12 @@ function operationRows(comparison: Comparison): Content[][] {
     latencyRow("all operations together, p99", forms, writerAlone, ({ p99Ns }) => p99Ns),
     latencyRow("all operations together, longest", forms, writerAlone, ({ maxNs }) => maxNs),
     countRow("operations of the writer", forms, ({ writer }) => writer.all?.count ?? 0, writerAlone.all?.count ?? 0),
-    ["operations of the writer a second", ...perSecond, dash, dash],
+    [
+      "operations of the writer a second",
+      ...perSecond,
+      dash,
+      html`<td>${rate(writerAlone.writesPerSecond.median)}</td>`,
+    ],
   ];
 }
 

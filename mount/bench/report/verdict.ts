@@ -143,6 +143,7 @@ function difference(comparison: Comparison, metric: Metric): string {
   return `Lockfree, the ${metric.label} is ${times} what it is locked (${ends}): ${direction}.`;
 }
 
+/** The beginning of a sentence; "p99" is written so everywhere. */
 function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return text.startsWith("p99") ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
