@@ -1,4 +1,4 @@
-/** `synthproc ctl DIR COMMAND ...`: makes something happen in a mounted simulation. */
+/** `synthproc ctl DIR COMMAND ...`: makes something happen in a mounted simulation; `--list` says what there is. */
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { controlFile } from "../control-file.ts";
@@ -9,8 +9,6 @@ import { submit } from "./submit.ts";
 export interface CtlOptions {
   /** Go on after a command that is refused. */
   keepGoing: boolean;
-  /** Only print the commands there are. */
-  list: boolean;
 }
 
 export interface CtlStreams {
@@ -19,13 +17,23 @@ export interface CtlStreams {
   stderr: { write(text: string): unknown };
 }
 
+/**
+ * Prints the commands there are.
+ * @param dir a mount, whose commands are shown; without one: those of a mount that this program would serve
+ */
+export async function listCommands(dir: string | undefined, stdout: { write(text: string): unknown }): Promise<number> {
+  if (dir === undefined) {
+    const { helpText } = await import("../../src/mutate/control/control.ts");
+    stdout.write(`${helpText()}\n`);
+  } else {
+    stdout.write(await readFile(controlFile(findOurMount(dir).dir), "utf8"));
+  }
+  return EXIT.ok;
+}
+
 /** Without commands, reads them from standard input, one a line; empty lines and those that begin with # are skipped. */
 export async function ctl(dir: string, commands: string[], options: CtlOptions, streams: CtlStreams): Promise<number> {
   const file = controlFile(findOurMount(dir).dir);
-  if (options.list) {
-    streams.stdout.write(await readFile(file, "utf8"));
-    return EXIT.ok;
-  }
   let status = EXIT.ok;
   for await (const command of commands.length > 0 ? commands : linesOf(streams.stdin)) {
     const answer = await submit(file, command);

@@ -108,24 +108,27 @@ function addRun(program: Command, limits: readonly string[], finish: Finish): vo
 }
 
 function addCtl(program: Command, finish: Finish): void {
-  program
-    .command("ctl")
+  const command = program.command("ctl");
+  command
+    .usage("[options] <dir> [commands...]\n       synthproc ctl --list")
     .description("Make something happen now in a mounted simulation: fork, exec, exit, mmap, ...")
-    .argument("<dir>", "where it is mounted")
+    .argument("[dir]", "where it is mounted; with --list it may be left out")
     .argument("[commands...]", "command lines, one an argument; without any: lines of standard input")
-    .option("-l, --list", "print the commands there are", false)
+    .option("-l, --list", "print the commands there are, with their arguments", false)
     .option("-k, --keep-going", "go on after a command that is refused", false)
     .addHelpText(
       "after",
       examples([
         "synthproc ctl /mnt/box 'exec 120 /usr/bin/foo'",
-        "synthproc ctl /mnt/box --list",
+        "synthproc ctl --list",
         "synthproc ctl /mnt/box < commands.txt",
       ]) + exitStatuses(),
     )
-    .action(async (dir: string, commands: string[], flags: CtlOptions) => {
-      const { ctl } = await import("./ctl.ts");
-      finish(await ctl(dir, commands, flags, process));
+    .action(async (dir: string | undefined, commands: string[], flags: CtlOptions & { list: boolean }) => {
+      const { ctl, listCommands } = await import("./ctl.ts");
+      if (flags.list) finish(await listCommands(dir, process.stdout));
+      else if (dir === undefined) command.error("error: missing required argument 'dir'");
+      else finish(await ctl(dir, commands, flags, process));
     });
 }
 

@@ -105,6 +105,9 @@ describe.skipIf(cannotMount("test/cli/ctl"))("ctl", () => {
     expect(gone).toMatchObject({ status: EXIT.failed, stdout: expect.stringMatching(/^\d+\n\d+\n$/) as unknown });
     const list = await synthproc(["ctl", "--list", server.dir]);
     expect(list.stdout).toMatch(/^timer_settime +/m);
+    expect(await synthproc(["ctl", "--list"])).toEqual(list);
+    const nowhere = await synthproc(["ctl", "--list", "/"]);
+    expect(nowhere).toMatchObject({ status: EXIT.mountPoint, stdout: "" });
   });
 
   test("a wrong command: EINVAL, and the reason; a process that isn't there: ESRCH", async () => {
