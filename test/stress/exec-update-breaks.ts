@@ -9,11 +9,13 @@ const GUARDED = "src/kernel/guarded.ts";
 const MM_ACCESS = "src/kernel/mm-access.ts";
 const PIDFD_GETFD = "src/kernel/pidfd-getfd.ts";
 const ROBUST_LIST = "src/kernel/robust-list.ts";
+const FILES = "src/kernel/files.ts";
 const SEQCOUNT = "src/sync/seqcount.ts";
 const EXIT = "src/kernel/exit.ts";
 
 /** What an exec does when its write section is over. */
 const END_OF_EXEC = "  upWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);\n  return true;\n";
+const FAIL_HALFWAY = "function failHalfway(k: Kernel, task: Ptr, signal: Ptr, cred: Ptr): false {\n";
 const READ_LOOP = "  for (let lock = false; ; lock = true) {\n";
 
 /** Access checks, as they stand in the sections. */
@@ -174,6 +176,45 @@ export const EXEC_UPDATE_BREAKS: readonly Break[] = [
     edits: [replaced(SEQCOUNT, "if (m.load(seq) !== (snapshot | 0)) return true;", "return (m.load(seq) & 1) !== 0;")],
   },
   { name: "identity: exec begins its section after the new image shows", world: "identity", edits: LATE_BEGIN },
+  {
+    name: "identity: an exec that fails halfway leaves its count odd",
+    world: "identity",
+    edits: [
+      replaced(
+        EXEC,
+        `${FAIL_HALFWAY}  execUpdateWriteEnd(k, signal);\n`,
+        `${FAIL_HALFWAY}  upWrite(k.t, signal + SIGNAL.execUpdateLock, LockClass.execUpdate);\n`,
+      ),
+    ],
+    says: /inside of its write section/,
+  },
+  {
+    name: "mm_access: an address space is taken that nobody has any more",
+    world: "identity",
+    edits: [
+      replaced(
+        MM_ACCESS,
+        "    if (mmgetNotZero(k, mm)) return mm;\n",
+        "    k.m.add(mm + MM.mmUsers, 1);\n    if (mm > 0) return mm;\n",
+      ),
+      replaced(MM_ACCESS, "import { TASK } from", "import { MM, TASK } from"),
+    ],
+    delay: [before(MM_ACCESS, "    if (mmgetNotZero(k, mm)) return mm;\n", `    ${NAP}\n`)],
+    fails: /address space that is over/,
+  },
+  {
+    name: "pidfd_getfd: a file is taken that nobody has any more",
+    world: "identity",
+    edits: [
+      replaced(
+        FILES,
+        "    if (refcountIncNotZero(k.m, file + FILE.count)) return file;\n",
+        "    refcountInc(k.m, file + FILE.count);\n    if (file > 0) return file;\n",
+      ),
+    ],
+    delay: [before(FILES, "    if (refcountIncNotZero(k.m, file + FILE.count)) return file;\n", `    ${NAP}\n`)],
+    fails: /state \d, not 1/,
+  },
   {
     name: "pidfd_getfd: no revalidation",
     world: "identity",

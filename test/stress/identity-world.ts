@@ -1,10 +1,10 @@
 /**
  * stack, syscall, personality, the address space that mm_access hands out, pidfd_getfd and get_robust_list, of processes
- * that exec. Even readers are
- * threads that may sleep, odd ones serve requests and must not.
+ * that exec, and of some that also end. Even readers are threads that may sleep, odd ones serve requests and must not.
  */
+import type { SharedHistory } from "../../src/check/history.ts";
 import { judgeImage } from "../../src/check/oracles/identity.ts";
-import { EACCES, EPERM } from "../../src/kernel/errno.ts";
+import { EACCES, EPERM, ESRCH } from "../../src/kernel/errno.ts";
 import { filePut } from "../../src/kernel/files.ts";
 import { PTRACE_MODE_READ_FSCREDS } from "../../src/kernel/flags.ts";
 import { TraceSnapshot, readPersonality, readStack, readSyscall } from "../../src/kernel/guarded.ts";
@@ -32,10 +32,19 @@ import {
   seenWords,
   waitKindOf,
 } from "./images.ts";
+import type { Mortal } from "./mortals.ts";
+import { endMortals, makeMortals, mortalWriter } from "./mortals.ts";
 import { execUpdateEvents } from "./world.ts";
 import type { StressThread, World } from "./world.ts";
 
 const IMAGES = 2;
+/** The most that a run can have. */
+const WRITERS = 4;
+
+/** Processes that change their image; each writer's mortal process has the track after those. */
+interface IdentityPlan extends ImagePlan {
+  readonly mortals: readonly Mortal[];
+}
 
 /** What a path showed: an error, or words of the state. */
 interface Look {
@@ -71,7 +80,10 @@ const mmReader: PathReader = {
   look: (k, task, subject) => {
     const mm = mmAccess(k, task, PTRACE_MODE_READ_FSCREDS, subject);
     if (mm < 0) return { error: mm, seen: [] };
-    const image = Number(bytesText(k.m, k.m.load(mm + MM.envp)).slice("IMAGE=".length, -1));
+    const envp = k.m.load(mm + MM.envp);
+    // To put it once more would end it again.
+    if (envp === 0) throw new Error("mm_access has handed out an address space that is over");
+    const image = Number(bytesText(k.m, envp).slice("IMAGE=".length, -1));
     const seen = seenWords({
       image,
       startStack: k.m.load64(mm + MM.startStack),
@@ -105,7 +117,18 @@ function robustListReader(): PathReader {
   return { path: "get_robust_list", refusal: -EPERM, look };
 }
 
-function reader(c: StressThread<ImagePlan>): () => void {
+function setup(k: Kernel, history: SharedHistory, writers: number): IdentityPlan {
+  return { ...makeImages(k, history, IMAGES), mortals: makeMortals(k, history, IMAGES, writers) };
+}
+
+/** Mostly the images that change their credentials. */
+function writer(c: StressThread<IdentityPlan>): () => void {
+  const change = imageWriter(c);
+  const mortal = mortalWriter(c, c.plan.mortals[c.index] as Mortal);
+  return () => (c.random.below(4) === 0 ? mortal() : change());
+}
+
+function reader(c: StressThread<IdentityPlan>): () => void {
   const { k, plan, history, random } = c;
   prepare(c, c.index % 2 === 0);
   const someone = callers(c);
@@ -117,23 +140,26 @@ function reader(c: StressThread<ImagePlan>): () => void {
     fileReader,
     robustListReader(),
   ];
+  const pids = [...plan.pids, ...plan.mortals.map(({ pid }) => pid)];
   return () => {
     const { path, refusal, look } = readers[random.below(readers.length)] as PathReader;
-    const track = random.below(plan.pids.length);
+    const track = random.below(pids.length);
     const { who, subject } = someone();
-    const pid = plan.pids[track] as number;
+    const pid = pids[track] as number;
     let from = 0;
     let task = 0;
     let seen: Look["seen"] = [];
     const error = attempt(c, () => {
       from = history.now();
       task = findTask(k, pid);
+      if (task === 0) return -ESRCH;
       const shown = look(k, task, subject);
       seen = shown.seen;
       return shown.error;
     });
     const to = history.now();
     if (error === null) return;
+    if (task === 0) return c.count("no process");
     if (!stillLeads(k, pid, task)) return c.count("another leader");
     c.count(`${path} ${error === 0 ? "allowed" : "denied"}`);
     c.judge(history.possible(track, from, to), (states) => judgeImage({ path, who, error, refusal, seen }, states));
@@ -142,17 +168,21 @@ function reader(c: StressThread<ImagePlan>): () => void {
 
 const PATHS = ["stack", "syscall", "personality", "mm_access", "pidfd_getfd", "get_robust_list"];
 
-export const identityWorld: World<ImagePlan> = {
+export const identityWorld: World<IdentityPlan> = {
   paths: [Path.stack, Path.syscall, Path.personality, Path.mm_access, Path.pidfd_getfd, Path.get_robust_list],
-  history: { tracks: IMAGES, words: IMAGE_WORDS, depth: 4096 },
+  history: { tracks: IMAGES + WRITERS, words: IMAGE_WORDS, depth: 4096 },
   readers: 3,
   writers: 2,
   expected: (form) => [
+    ...["exit", "failed exec"],
     ...PATHS.flatMap((path) => [`${path} allowed`, `${path} denied`]),
     ...execUpdateEvents(PATHS, form),
   ],
-  setup: (k, history) => makeImages(k, history, IMAGES),
+  setup,
   reader,
-  writer: imageWriter,
-  teardown: (k, plan) => endProcesses(k, plan.pids),
+  writer,
+  teardown: (k, { pids, mortals }) => {
+    endProcesses(k, pids);
+    endMortals(k, mortals);
+  },
 };

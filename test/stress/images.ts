@@ -75,9 +75,9 @@ export function seenWords(seen: Seen): (number | undefined)[] {
   return words;
 }
 
-/** What the process of an image waits for. */
+/** What the process of an image waits for; one that has just been forked runs. */
 export function waitKindOf(image: number): number {
-  return [Wait.disk, Wait.select, Wait.signal][image % 3] as number;
+  return image === 0 ? Wait.running : ([Wait.disk, Wait.select, Wait.signal][image % 3] as number);
 }
 
 /** A descriptor that each image opens anew: the inode of its file is the number of the image. */
@@ -98,6 +98,14 @@ export function makeOwned(k: Kernel): number {
   const task = fork(k, findTask(k, 1));
   setIdentity(k, task, OWNER, OWNER, []);
   execTask(k, task, execSpec(k, ORDINARY));
+  return task;
+}
+
+/** A process of the owner whose copies are image 0. @returns its task */
+export function makeFresh(k: Kernel): number {
+  const task = makeOwned(k);
+  execTask(k, task, imageSpec(k, 0));
+  openFile(k, task, 0);
   return task;
 }
 
@@ -128,7 +136,8 @@ interface Change {
   readonly fromThread?: boolean;
 }
 
-function specOf(k: Kernel, image: number, change: Change): ExecSpec {
+/** An exec that makes an image. */
+export function imageSpec(k: Kernel, image: number, change: Change = { program: ORDINARY }): ExecSpec {
   const spec = execSpec(k, change.program, image);
   return { ...spec, envp: new TextEncoder().encode(`IMAGE=${image}\0`), nonDumpable: change.nonDumpable === true };
 }
@@ -143,7 +152,7 @@ function changeImage(k: Kernel, history: SharedHistory, track: number, leader: n
   const task = change.fromThread === true ? newLeader(k, history, track, leader) : leader;
   if (change.program === ORDINARY) setIdentity(k, task, OWNER, OWNER, []);
   const begun = history.begin();
-  const exec = execBegin(k, task, specOf(k, next, change));
+  const exec = execBegin(k, task, imageSpec(k, next, change));
   if (task !== leader) history.end(track);
   k.m.store(task + TASK.personality, next);
   setTaskState(k, task, TASK_INTERRUPTIBLE, waitKindOf(next));
@@ -176,7 +185,8 @@ function newLeader(k: Kernel, history: SharedHistory, track: number, leader: num
 const SLOW_EXECS = 50;
 const SLOW_MS = 2;
 
-function addressesOf(k: Kernel, task: number): number[] {
+/** The words of a task's addresses, in the order of a state. */
+export function addressesOf(k: Kernel, task: number): number[] {
   const { m } = k;
   const mm = m.load(task + TASK.mm);
   const ofMm = [m.load64(mm + MM.startStack), m.load64(mm + MM.mmapBase)];
@@ -184,7 +194,8 @@ function addressesOf(k: Kernel, task: number): number[] {
   return addresses.flatMap((address) => halves(address));
 }
 
-function openFile(k: Kernel, task: number, image: number): void {
+/** Opens the file that shows a task's image. */
+export function openFile(k: Kernel, task: number, image: number): void {
   const files = k.m.load(task + TASK.files);
   closeFd(k, files, IMAGE_FD);
   const file = fileNew(k, { kind: FileKind.socket, flags: 2, ino: image });
