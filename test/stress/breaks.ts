@@ -4,6 +4,12 @@
  *
  * Some races are rare on few CPUs. `delay` makes their window wider, without being a mistake itself: the test runs the
  * world with the delay alone too, and must find nothing.
+ *
+ * Some mistakes have no row, since no thread that reads can tell them, or hardly ever: a TSYNC without its write section
+ * (the ids that it commits are those that were there, so nothing that a reader sees changes under it); a VMA that is marked
+ * detached without a wait for its readers, and an smaps walk that keeps its iterator over a quiescent state (windows
+ * of a few loads, which a delay doesn't widen without hiding them). Whether those steps are needed is for an
+ * exploration of all interleavings to show, not for threads.
  */
 import { EXEC_UPDATE_BREAKS } from "./exec-update-breaks.ts";
 import type { Edit } from "./harness.ts";

@@ -90,6 +90,23 @@ export const EXEC_UPDATE_BREAKS: readonly Break[] = [
     edits: [replaced(IO, "if (!readSeqretry(k.m, statsLock, sequence)) return;", "return;")],
   },
   {
+    name: "io: the second look takes no stats_lock",
+    world: "io",
+    edits: [
+      removed(IO, "  readSeqlockExcl(k.t, statsLock, LockClass.stats);\n"),
+      removed(IO, "  readSequnlockExcl(k.t, statsLock, LockClass.stats);\n"),
+    ],
+    says: /group/,
+  },
+  {
+    name: "io: counters change without stats_lock",
+    world: "io",
+    edits: [
+      removed(IO, "  writeSeqlock(k.t, statsLock, LockClass.stats);\n"),
+      removed(IO, "  writeSequnlock(k.t, statsLock, LockClass.stats);\n"),
+    ],
+  },
+  {
     name: "io: a dead thread is folded without stats_lock",
     world: "io",
     edits: [
