@@ -114,7 +114,6 @@ export const EXEC_UPDATE_BREAKS: readonly Break[] = [
       removed(EXIT, "  writeSequnlock(k.t, signal + SIGNAL.statsLock, LockClass.stats);\n"),
     ],
     delay: [after(EXIT, "  foldIo(m, signal, task);\n", `  ${PAUSE}\n`)],
-    says: /group/,
   },
   {
     name: "io: a dead thread's counters are lost",

@@ -12,8 +12,8 @@ const TIMERS = "src/time/posix-timers.ts";
 const FOUND = "  spinLock(t, timer + TIMER.itLock, LockClass.timer);\n  const valid = ";
 /** Time for a writer between finding a timer and reading it. */
 const BEFORE_READ = before(TIMERS, FOUND, `  ${LONG_PAUSE}\n`);
-/** More of it. */
-const LONG_BEFORE_READ = before(TIMERS, FOUND, `  ${NAP}\n`);
+/** The same without using up a CPU. */
+const NAP_BEFORE_READ = before(TIMERS, FOUND, `  ${SHORT_NAP}\n`);
 /** Time for a writer between looking a timer's link up and following it. */
 const IN_NEXT = replaced(
   TIMERS,
@@ -118,7 +118,7 @@ export const TIMERS_BREAKS: readonly Break[] = [
     world: "timers",
     form: "locked",
     edits: [replaced(TIMERS, "if (k.m.load(task + TASK.sighand) === sighand) {", "if (sighand !== NULL) {")],
-    delay: [BEFORE_LOCK, LONG_BEFORE_READ],
+    delay: [BEFORE_LOCK, NAP_BEFORE_READ],
     says: /no single moment|list was locked/,
   },
 ];
