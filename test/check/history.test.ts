@@ -52,6 +52,19 @@ describe.each(FORMS)("%s", (_name, make) => {
     expect(possible(history, 0, from, to)).toEqual([11, 12, 13]);
   });
 
+  test("a change that goes through states on its way leaves none of them behind", () => {
+    const history = make();
+    change(history, 0, 10);
+    const from = history.now();
+    for (const word of [11, 12, 13]) history.publish(0, history.begin(), [word]);
+    expect(possible(history, 0, from, history.now())).toEqual([10, 11, 12, 13]);
+    history.end(0);
+    const ended = history.now();
+    expect(possible(history, 0, ended, ended)).toEqual([13]);
+    const until = (history.possible(0, from, ended) ?? []).map((state) => state.until);
+    expect(until).toEqual([ended, ended, ended, Infinity]);
+  });
+
   test("a change that has begun but is not published yet is no state", () => {
     const history = make();
     change(history, 0, 10);
