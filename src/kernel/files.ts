@@ -217,9 +217,7 @@ export function fdLookup(k: Kernel, task: Ptr, fd: number): Ptr {
  */
 export function fgetTaskLocked(k: Kernel, task: Ptr, fd: number): Ptr {
   spinLock(k.t, task + TASK.allocLock, LockClass.taskAlloc);
-  let file = fdLookup(k, task, fd);
-  // A file that was found but dies before the reference has just been closed: look again.
-  while (file !== 0 && !refcountIncNotZero(k.m, file + FILE.count)) file = fdLookup(k, task, fd);
+  const file = fgetTask(k, task, fd);
   spinUnlock(k.t, task + TASK.allocLock, LockClass.taskAlloc);
   return file;
 }
