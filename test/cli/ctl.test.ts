@@ -17,11 +17,7 @@ describe.skipIf(cannotMount("test/cli/ctl"))("ctl", () => {
 
   afterAll(() => server.remove());
 
-  async function ctl(...commands: string[]): Promise<string> {
-    const outcome = await synthproc(["ctl", server.dir, ...commands]);
-    expect(outcome).toMatchObject({ status: 0, stderr: "" });
-    return outcome.stdout.trim();
-  }
+  const ctl = (...commands: string[]): Promise<string> => server.ctl(...commands);
 
   async function read(name: string): Promise<string> {
     const outcome = await client("cat", server.at(name));

@@ -28,11 +28,7 @@ describe.skipIf(cannotMount("test/cli/kcmp"))("kcmp over a mount", () => {
 
   afterAll(() => server.remove());
 
-  async function ctl(...commands: string[]): Promise<string> {
-    const outcome = await synthproc(["ctl", server.dir, ...commands]);
-    expect(outcome).toMatchObject({ status: 0, stderr: "" });
-    return outcome.stdout.trim();
-  }
+  const ctl = (...commands: string[]): Promise<string> => server.ctl(...commands);
 
   /** A process of a user, which he may look into. */
   async function startAs(uid: number): Promise<string> {

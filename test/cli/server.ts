@@ -2,9 +2,10 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
 import { mountAt } from "../../mount/mountinfo.ts";
 import { removeDirectory, temporaryDirectory } from "../mount/helpers.ts";
-import { PROGRAM } from "./helpers.ts";
+import { PROGRAM, synthproc } from "./helpers.ts";
 
 /** What `mount --json` prints. */
 export interface Mounted {
@@ -44,6 +45,13 @@ export class CliServer {
 
   at(name: string): string {
     return `${this.dir}/${name}`;
+  }
+
+  /** Commands by the program's own ctl, all of which must succeed; @returns what they say */
+  async ctl(...commands: string[]): Promise<string> {
+    const outcome = await synthproc(["ctl", this.dir, ...commands]);
+    expect(outcome).toMatchObject({ status: 0, stderr: "" });
+    return outcome.stdout.trim();
   }
 
   isMounted(): boolean {

@@ -1,7 +1,6 @@
 /** Held writers over a real mount: readers of one process wait, all others go on, and nothing stays behind. */
 import { afterEach, describe, expect, test } from "vitest";
 import { CliServer } from "../cli/server.ts";
-import { synthproc } from "../cli/helpers.ts";
 import { parseStats } from "../../mount/cli/stats.ts";
 import { RunningClient, cannotMount, client, removeDirectory, temporaryDirectory } from "../mount/helpers.ts";
 import { writeFileSync } from "node:fs";
@@ -37,11 +36,7 @@ describe.skipIf(cannotMount("test/control/held-mount"))("held writers", () => {
     await server.ready();
   }
 
-  async function ctl(...commands: string[]): Promise<string> {
-    const outcome = await synthproc(["ctl", server.dir, ...commands]);
-    expect(outcome).toMatchObject({ status: 0, stderr: "" });
-    return outcome.stdout.trim();
-  }
+  const ctl = (...commands: string[]): Promise<string> => server.ctl(...commands);
 
   async function waits(running: RunningClient): Promise<boolean> {
     const over = await Promise.race([running.ended.then(() => true), sleep(WAITING_MS).then(() => false)]);
