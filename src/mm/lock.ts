@@ -33,8 +33,6 @@ export const VMA_BUSY = 0;
 export const VMA_DETACHED = -1;
 
 const ALL = 0x7fffffff;
-/** Looks at a reader's count before sleeping: readers are short. */
-const SPINS = 100;
 
 /** Takes mmap_lock for write; the sequence count is odd until the unlock. */
 export function mmapWriteLock(k: Kernel, mm: Ptr): void {
@@ -111,7 +109,7 @@ function enterLocked(k: Kernel, vma: Ptr, target: number): boolean {
   for (let i = 0; ; i++) {
     seen = m.load(word);
     if (seen === target) return true;
-    if (i >= SPINS) sleepOn(k.t, word, seen);
+    if (i >= m.spins) sleepOn(k.t, word, seen);
   }
 }
 

@@ -6,7 +6,7 @@
  * a grace period (`freeRcu`, the kernel's kfree_rcu).
  */
 import type { Memory, Ptr } from "../sync/atomics.ts";
-import { NULL } from "../sync/atomics.ts";
+import { NULL, ObjectState } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { rcuPoll, rcuStart } from "../sync/rcu.ts";
 import { SPINLOCK_WORDS, spinLock, spinTryLock, spinUnlock } from "../sync/spinlock.ts";
@@ -114,6 +114,7 @@ export class SlabAllocator {
     if (magazine.length === 0) this.refill(cache, magazine);
     const object = magazine.pop() as Ptr;
     this.m.store(object, cache | (ALIVE << STATE_SHIFT));
+    this.m.noteObject(object, cache, ObjectState.allocated);
     this.m.add(this.liveWord(cache), 1);
     return object;
   }
@@ -151,6 +152,7 @@ export class SlabAllocator {
     const cache = this.expect(object, ALIVE);
     const m = this.m;
     m.store(object, cache | (RETIRED << STATE_SHIFT));
+    m.noteObject(object, cache, ObjectState.retired);
     for (;;) {
       const first = m.load(this.area.rcuPending);
       m.store(object + LINK, first);
@@ -234,6 +236,7 @@ export class SlabAllocator {
 
   private release(object: Ptr, cache: number): void {
     this.m.store(object, cache | (FREE << STATE_SHIFT));
+    this.m.noteObject(object, cache, ObjectState.freed);
     this.m.add(this.liveWord(cache), -1);
     const magazine = this.magazines[cache] as Ptr[];
     magazine.push(object);

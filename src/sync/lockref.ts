@@ -2,7 +2,7 @@
  * A lock and a reference count in one word (lockref, as in dentry.d_lockref): bit 31 the lock, the rest the count.
  * References are taken by compare-and-swap while nobody holds the lock.
  */
-import type { Ptr } from "./atomics.ts";
+import type { Memory, Ptr } from "./atomics.ts";
 import type { LockClassId } from "./lockdep.ts";
 import type { Thread } from "./thread.ts";
 
@@ -10,16 +10,17 @@ const LOCKED = 0x80000000 | 0;
 const COUNT_MASK = 0x7fffffff;
 /** Count of a dead object (lockref_mark_dead). */
 const DEAD = 0x7fffffff;
+const NAP_MS = 0.1;
 
 /** Takes a reference unless the object is dead (lockref_get_not_dead): counts as taking the lock. */
 export function lockrefGetNotDead(t: Thread, ref: Ptr, lockClass: LockClassId): boolean {
   t.lockdep.count(lockClass);
   const m = t.m;
-  for (;;) {
+  for (let i = 0; ; i++) {
     const seen = m.load(ref);
-    if (seen < 0) continue;
     if (seen === DEAD) return false;
-    if (m.compareExchange(ref, seen, seen + 1) === seen) return true;
+    if (seen < 0) pause(m, ref, seen, i);
+    else if (m.compareExchange(ref, seen, seen + 1) === seen) return true;
   }
 }
 
@@ -32,10 +33,16 @@ export function lockrefPut(t: Thread, ref: Ptr): number {
 export function lockrefLock(t: Thread, ref: Ptr, lockClass: LockClassId): void {
   t.lockdep.acquire(lockClass);
   const m = t.m;
-  for (;;) {
+  for (let i = 0; ; i++) {
     const seen = m.load(ref);
-    if (seen >= 0 && m.compareExchange(ref, seen, seen | LOCKED) === seen) return;
+    if (seen < 0) pause(m, ref, seen, i);
+    else if (m.compareExchange(ref, seen, seen | LOCKED) === seen) return;
   }
+}
+
+/** The lock is held: looks again at once, or after a nap, since the holder may have no CPU. */
+function pause(m: Memory, ref: Ptr, seen: number, looks: number): void {
+  if (looks >= m.spins) m.nap(ref, seen, NAP_MS);
 }
 
 export function lockrefUnlock(t: Thread, ref: Ptr, lockClass: LockClassId): void {

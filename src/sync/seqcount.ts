@@ -33,8 +33,6 @@ export function seqcountTryBegin(m: Memory, seq: Ptr): number {
   }
 }
 
-/** Looks at a count before napping: writers are short, but may have no CPU. */
-const SPINS = 200;
 const NAP_MS = 0.1;
 
 /** Waits until no writer is inside; @returns the snapshot (read_seqcount_begin). */
@@ -42,9 +40,9 @@ export function readSeqcountBegin(m: Memory, seq: Ptr): number {
   for (let i = 0; ; i++) {
     const snapshot = seqcountTryBegin(m, seq);
     if (snapshot >= 0) return snapshot;
-    if (i < SPINS) continue;
+    if (i < m.spins) continue;
     const low = m.load(seq);
-    if ((low & 1) !== 0) m.wait(seq, low, NAP_MS);
+    if ((low & 1) !== 0) m.nap(seq, low, NAP_MS);
   }
 }
 

@@ -10,14 +10,13 @@ const FREE = 0;
 const HELD = 1;
 /** Held, and somebody naps. */
 const CONTENDED = 2;
-const SPINS = 200;
 const NAP_MS = 1;
 
 /** Takes the lock. Allowed inside RCU: sections are short. */
 export function spinLock(t: Thread, lock: Ptr, lockClass: LockClassId): void {
   t.lockdep.acquire(lockClass);
   const m = t.m;
-  for (let i = 0; i < SPINS; i++) {
+  for (let i = 0; i < m.spins; i++) {
     if (m.compareExchange(lock, FREE, HELD) === FREE) return;
   }
   while (m.exchange(lock, CONTENDED) !== FREE) m.wait(lock, CONTENDED, NAP_MS);

@@ -1,0 +1,74 @@
+/**
+ * What a scenario is: a few threads that run shipped code over one arena, and what must hold afterwards, whatever the
+ * interleaving. The explorer runs a scenario transformed (each access to shared memory is a step that it may delay), real
+ * threads run the same file as it is.
+ *
+ *     export const torn = scenario({
+ *       name: "seqlock/torn",
+ *       about: "a reader sees both halves of one write",
+ *       setup: (k) => ({ lock: words(k, 4) }),
+ *       threads: {
+ *         reader: (k, { lock }) => …,
+ *         writer: (k, { lock }) => …,
+ *       },
+ *       check: (k, plan, { reader }) => (reader === 0 || reader === 2 ? null : `the reader got ${reader}`),
+ *     });
+ *
+ * Setup and check run alone, before the first step of a thread and after the last one. Whatever threads share lies in the
+ * arena; the plan is data that is only read (objects, arrays, numbers), since real threads get a copy of it each. A thread
+ * returns what can be cloned. Each thread is online for RCU when it starts, and must hold nothing when it returns.
+ */
+import type { Kernel } from "../kernel/kernel.ts";
+import type { PathId } from "../kernel/knobs.ts";
+
+/** The form of the paths that a scenario names. */
+export type Form = "lockfree" | "locked";
+
+/** How much of a scenario is explored when nobody says otherwise. */
+export type Extent =
+  /** Every interleaving, up to the order of accesses that don't conflict. */
+  | { readonly kind: "all" }
+  /** Every interleaving with at most so many preemptions. */
+  | { readonly kind: "bounded"; readonly preemptions: number }
+  /** So many interleavings, by seed, with so many points of change of priority. */
+  | { readonly kind: "sampled"; readonly runs: number; readonly depth: number };
+
+/** Results of a scenario's threads, by their names. */
+export type Results = Record<string, unknown>;
+
+export interface ScenarioSpec<Plan, R extends Results> {
+  /** `protocol/what`, such as "io/exec-setuid": what `synthproc check` takes, or a beginning of it. */
+  readonly name: string;
+  /** One line: what is shown. */
+  readonly about: string;
+  /** The paths that take the form. None: the scenario has one form, which is called lockfree. */
+  readonly paths?: readonly PathId[];
+  /** Forms in which it is explored; both unless given. */
+  readonly forms?: readonly Form[];
+  /** All interleavings unless given. */
+  readonly extent?: Extent;
+  /** True if it's among those that every test run explores: seconds, not minutes. */
+  readonly quick?: boolean;
+  /** How often waits may run out of time though nothing else stands still; 0 unless given. See explore/machine.ts. */
+  readonly timeouts?: number;
+  /** Makes what the threads work on. @param k the thread that made the arena; not one of the scenario's threads */
+  setup(k: Kernel, form: Form): Plan;
+  /** At most eight. Each has a handle of its own on the arena. */
+  readonly threads: { readonly [N in keyof R]: (k: Kernel, plan: Plan) => R[N] };
+  /** @returns what is wrong, or null */
+  check(k: Kernel, plan: Plan, results: R, form: Form): string | null;
+}
+
+/** A scenario whose plan and results are its own affair. */
+export type Scenario = ScenarioSpec<unknown, Results>;
+
+/** Declares a scenario. */
+export function scenario<Plan, R extends Results>(spec: ScenarioSpec<Plan, R>): Scenario {
+  return spec as unknown as Scenario;
+}
+
+/** The forms in which a scenario is explored. */
+export function formsOf(spec: Scenario): readonly Form[] {
+  if (spec.forms !== undefined) return spec.forms;
+  return spec.paths === undefined || spec.paths.length === 0 ? ["lockfree"] : ["lockfree", "locked"];
+}
