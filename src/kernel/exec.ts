@@ -2,6 +2,7 @@
  * exec (bprm_execve, begin_new_exec, exec_mmap, setup_new_exec: fs/exec.c of 6.18), in the kernel's order:
  *
  *     prepare_bprm_creds       cred_guard_mutex, the new credentials
+ *     bprm_mm_init             the new mm, which nobody else can see yet
  *     -- point of no return --
  *     de_thread                the other threads die, the calling one leads
  *     unshare_files            a table shared with other processes becomes its own
@@ -16,9 +17,10 @@
  *     commit_creds             may take dumpable away
  *     setup_new_exec           exec_update_seq even, exec_update_lock and cred_guard_mutex released
  *
- * The part that readers must not see halfway, new address space with old credentials, lies between {@link execBegin},
- * which ends with exec_mmap, and {@link execFinish}: exec_update_lock is held for write and exec_update_seq is odd. The
- * two calls may be seconds apart (a slow exec on purpose) and need not come from the same thread.
+ * What comes before the point of no return is {@link execPrepare}: nobody sees anything of it but that cred_guard_mutex is
+ * held. {@link execCommit} goes on to exec_mmap, and {@link execBegin} is both. The part that readers must not see halfway,
+ * new address space with old credentials, lies between them and {@link execFinish}: exec_update_lock is held for write and
+ * exec_update_seq is odd. The calls may be seconds apart (a slow exec on purpose) and need not come from the same thread.
  *
  * What differs, and why:
  * - The new mm is complete when exec_mmap makes it visible; in the kernel it has a stack alone then, and is filled after
@@ -68,6 +70,12 @@ export interface ExecSpec {
   readonly random: Random;
 }
 
+/** An exec before its point of no return. */
+export interface ExecPrepared extends ExecInFlight {
+  /** The new address space, which nobody else can see. */
+  readonly mm: Ptr;
+}
+
 /** An exec between its two halves: all that the second one needs. */
 export interface ExecInFlight {
   readonly task: Ptr;
@@ -115,16 +123,31 @@ function imageOf(k: Kernel, program: Program): ImageFile {
  * @throws ArenaFullError; nothing has happened then, and nothing more is held than before
  */
 export function execBegin(k: Kernel, task: Ptr, spec: ExecSpec): ExecInFlight {
+  return execCommit(k, execPrepare(k, task, spec));
+}
+
+/**
+ * All that comes before the point of no return. Holds cred_guard_mutex when it returns; what it has made is given to
+ * {@link execCommit}, which needs memory besides that this thread now has for certain.
+ * @throws ArenaFullError; nothing has happened then, and nothing more is held than before
+ */
+export function execPrepare(k: Kernel, task: Ptr, spec: ExecSpec): ExecPrepared {
   const signal = k.m.load(task + TASK.signal);
   if (!reserveAll(k, task, spec)) throw new ArenaFullError("no memory for an exec");
   downWrite(k.t, signal + SIGNAL.credGuardMutex, LockClass.credGuard);
   const cred = execCreds(k, task, spec.program);
   const mm = newMm(k, task, spec, cred);
-  deThread(k, task, signal);
-  unshareFiles(k, task);
-  execMmap(k, task, signal, mm);
   const comm = spec.comm ?? latin1Bytes(baseName(spec.program.path));
-  return { task, cred, comm, nonDumpable: spec.nonDumpable === true, fails: spec.failsHalfway === true };
+  return { task, cred, mm, comm, nonDumpable: spec.nonDumpable === true, fails: spec.failsHalfway === true };
+}
+
+/** From the point of no return up to exec_mmap. Takes exec_update_lock, and holds it when it returns. */
+export function execCommit(k: Kernel, exec: ExecPrepared): ExecInFlight {
+  const signal = k.m.load(exec.task + TASK.signal);
+  deThread(k, exec.task, signal);
+  unshareFiles(k, exec.task);
+  execMmap(k, exec.task, signal, exec.mm);
+  return exec;
 }
 
 /** Mappings of every program: special ones, heap, stack, bss. */
