@@ -1,0 +1,244 @@
+/** /proc/<pid>/timers against everything that changes the list. */
+import { actBegin, actEnd } from "../../kernel/actor.ts";
+import { execTask } from "../../kernel/exec.ts";
+import { exitGroup } from "../../kernel/exit.ts";
+import { CLONE_SIGHAND, CLONE_VM } from "../../kernel/flags.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { Path } from "../../kernel/knobs.ts";
+import { findTask } from "../../kernel/pid.ts";
+import { timerCreate, timerDelete, timerSettime } from "../../time/posix-timers.ts";
+import { ORDINARY, programSpec } from "../model.ts";
+import { scenario } from "../scenario.ts";
+import { endAndReap, reclaimNow, reapZombie, taskOfPid } from "./pid-kit.ts";
+import { hasReached, mayReach } from "./progress.ts";
+import type { SeenTimers, TimersPlan } from "./timers-walk.ts";
+import { judgeLeftTimers, judgeTimers, readTimers, timerSpec, timersProcess } from "./timers-walk.ts";
+
+/** One read has room for all: the walk is in one piece. */
+const WHOLE = 8;
+const PATHS = [Path.timers];
+
+/** The first writer's change to its next state: timer `number` goes. */
+function remove(k: Kernel, { pid, progress: [at = 0] }: TimersPlan, number: number, state: number): void {
+  mayReach(k, at, state);
+  const error = timerDelete(k, taskOfPid(k, pid), number - 1);
+  if (error !== 0) throw new Error(`timer ${number} could not be deleted: ${error}`);
+  hasReached(k, at, state);
+}
+
+/** A writer's change to its next state: timer `number` comes. @returns its id */
+function add(k: Kernel, { pid, progress }: TimersPlan, writer: number, number: number, state: number): number {
+  const at = progress[writer] as number;
+  mayReach(k, at, state);
+  const id = timerCreate(k, taskOfPid(k, pid), timerSpec(number));
+  hasReached(k, at, state);
+  return id;
+}
+
+const DELETE = [
+  [3, 2, 1],
+  [3, 1],
+];
+export const deleteMiddle = scenario({
+  name: "timers/delete",
+  about: "a timer in the middle is deleted while the list is walked",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => timersProcess(k, 3, 1),
+  threads: {
+    reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
+    writer: (k, plan): void => remove(k, plan, 2, 1),
+  },
+  check: (k, plan, results, form) => judgeTimers(results.reader, [DELETE], form) ?? judgeLeftTimers(k, plan, [3, 1]),
+});
+
+const DELETE_TWO = [[3, 2, 1], [3, 1], [1]];
+export const deleteNeighbours = scenario({
+  name: "timers/delete-neighbours",
+  about: "who stands at a deleted timer whose neighbours go as well finds the way to those that live",
+  paths: PATHS,
+  setup: (k) => timersProcess(k, 3, 1),
+  threads: {
+    reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
+    writer: (k, plan): void => {
+      remove(k, plan, 2, 1);
+      remove(k, plan, 3, 2);
+    },
+  },
+  check: (k, plan, results, form) => judgeTimers(results.reader, [DELETE_TWO], form) ?? judgeLeftTimers(k, plan, [1]),
+});
+
+const CREATE = [[1], [2, 1], [3, 2, 1]];
+export const create = scenario({
+  name: "timers/create",
+  about: "timers are created while the list is walked: each is whole, and hides none",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => timersProcess(k, 1, 1),
+  threads: {
+    reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
+    writer: (k, plan): void => {
+      add(k, plan, 0, 2, 1);
+      add(k, plan, 0, 3, 2);
+    },
+  },
+  check: (k, plan, results, form) => judgeTimers(results.reader, [CREATE], form) ?? judgeLeftTimers(k, plan, [3, 2, 1]),
+});
+
+const REUSE = [[2, 1], [1], [3, 1], [1]];
+export const reuse = scenario({
+  name: "timers/delete-reuse",
+  about: "a deleted timer's memory becomes a new timer's: never under the eyes of a reader",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => timersProcess(k, 2, 1),
+  threads: {
+    reader: (k, plan): SeenTimers[] => [readTimers(k, plan, WHOLE), readTimers(k, plan, WHOLE)],
+    writer: (k, plan): void => {
+      remove(k, plan, 2, 1);
+      reclaimNow(k);
+      add(k, plan, 0, 3, 2);
+      remove(k, plan, 3, 3);
+    },
+  },
+  check: (k, plan, { reader: [first, second] }, form) =>
+    judgeTimers(first as SeenTimers, [REUSE], form) ??
+    judgeTimers(second as SeenTimers, [REUSE], form) ??
+    judgeLeftTimers(k, plan, [1]),
+});
+
+const PIECES = [[2, 1], [1], [3, 1]];
+export const pieces = scenario({
+  name: "timers/pieces",
+  about:
+    "a walk goes on in another read: no more timers are missed than were deleted, or shown again than were created",
+  paths: PATHS,
+  setup: (k) => timersProcess(k, 2, 1),
+  threads: {
+    reader: (k, plan): SeenTimers => readTimers(k, plan, 1),
+    writer: (k, plan): void => {
+      remove(k, plan, 2, 1);
+      add(k, plan, 0, 3, 2);
+    },
+  },
+  check: (k, plan, results, form) => judgeTimers(results.reader, [PIECES], form) ?? judgeLeftTimers(k, plan, [3, 1]),
+});
+
+/** A writer that creates one timer. */
+const CREATORS = [[[1]], [[], [2]], [[], [3]]];
+export const creators = scenario({
+  name: "timers/two-creators",
+  about: "two threads create timers at once: ids descend in the list",
+  paths: PATHS,
+  setup: (k) => timersProcess(k, 1, 3),
+  threads: {
+    reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
+    first: (k, plan): number => add(k, plan, 1, 2, 1),
+    second: (k, plan): number => add(k, plan, 2, 3, 1),
+  },
+  check: (k, plan, results, form) => {
+    const ids = new Map([
+      [2, results.first],
+      [3, results.second],
+    ]);
+    const newestFirst = results.first < results.second ? [3, 2, 1] : [2, 3, 1];
+    return judgeTimers(results.reader, CREATORS, form, ids) ?? judgeLeftTimers(k, plan, newestFirst);
+  },
+});
+
+const TWO_WALKERS = [[2, 1], [1]];
+export const walkers = scenario({
+  name: "timers/two-walkers",
+  about: "two walks of one list, from which a timer is deleted",
+  paths: PATHS,
+  setup: (k) => timersProcess(k, 2, 1),
+  threads: {
+    reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
+    other: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
+    writer: (k, plan): void => remove(k, plan, 2, 1),
+  },
+  check: (k, plan, results, form) =>
+    judgeTimers(results.reader, [TWO_WALKERS], form) ??
+    judgeTimers(results.other, [TWO_WALKERS], form) ??
+    judgeLeftTimers(k, plan, [1]),
+});
+
+export const arm = scenario({
+  name: "timers/arm",
+  about: "a timer is armed and deleted at once, while the list is walked: it is armed as long as it is there",
+  paths: PATHS,
+  setup: (k) => timersProcess(k, 2, 1),
+  threads: {
+    reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
+    armer: (k, { pid }): number => timerSettime(k, taskOfPid(k, pid), 1, 5000, 7000),
+    writer: (k, plan): void => remove(k, plan, 2, 1),
+  },
+  check: (k, plan, results, form) => judgeTimers(results.reader, [TWO_WALKERS], form) ?? judgeLeftTimers(k, plan, [1]),
+});
+
+const EXEC = [[2, 1], [1], [], [3], []];
+export const exec = scenario({
+  name: "timers/exec",
+  about: "an exec deletes the timers and takes handlers of its own; then a timer comes and goes",
+  paths: PATHS,
+  setup: (k) => timersProcess(k, 2, 1, CLONE_VM | CLONE_SIGHAND),
+  threads: {
+    reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
+    writer: (k, plan): void => {
+      mayReach(k, plan.progress[0] as number, 2);
+      execTask(k, taskOfPid(k, plan.pid), programSpec(ORDINARY));
+      hasReached(k, plan.progress[0] as number, 2);
+      add(k, plan, 0, 3, 3);
+      remove(k, plan, 3, 4);
+    },
+  },
+  check: (k, plan, results, form) => judgeTimers(results.reader, [EXEC], form) ?? judgeLeftTimers(k, plan, []),
+});
+
+const EXIT = [[2, 1], [1], []];
+export const exit = scenario({
+  name: "timers/exit",
+  about: "the process ends and is reaped while its timers are walked",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => timersProcess(k, 2, 1),
+  threads: {
+    reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
+    writer: (k, plan): void => {
+      mayReach(k, plan.progress[0] as number, 2);
+      endAndReap(k, plan.pid);
+      hasReached(k, plan.progress[0] as number, 2);
+      reclaimNow(k);
+    },
+  },
+  check: (k, plan, results, form) =>
+    judgeTimers(results.reader, [EXIT], form) ?? (findTask(k, plan.pid) === 0 ? null : "the process is still there"),
+});
+
+export const createOrExit = scenario({
+  name: "timers/create-or-exit",
+  about: "one acts as the process to create a timer, another to end it: no timer outlives its process",
+  paths: PATHS,
+  forms: ["lockfree"],
+  setup: (k) => timersProcess(k, 1, 1),
+  threads: {
+    creator: (k, { pid }): number => {
+      const task = actBegin(k, pid);
+      if (task < 0) return task;
+      const id = timerCreate(k, task, timerSpec(2));
+      actEnd(k, task);
+      return id;
+    },
+    killer: (k, { pid }): void => {
+      const task = actBegin(k, pid);
+      if (task < 0) throw new Error(`nobody else ends process ${pid}: ${task}`);
+      exitGroup(k, task, 0);
+      actEnd(k, task);
+      reapZombie(k, pid);
+    },
+  },
+  check: (k, plan, { creator }) => {
+    if (creator !== 1 && creator !== -3) return `the timer got id ${creator}`;
+    return findTask(k, plan.pid) === 0 ? judgeLeftTimers(k, plan, []) : "the process is still there";
+  },
+});
