@@ -1,0 +1,324 @@
+/** /proc/<pid>/io and /proc/<pid>/task/<tid>/io. */
+import { ESRCH } from "../../kernel/errno.ts";
+import type { ExecPrepared } from "../../kernel/exec.ts";
+import { execCommit, execFinish, execPrepare, execRefused } from "../../kernel/exec.ts";
+import { exitThread } from "../../kernel/exit.ts";
+import { setIdentity } from "../../kernel/identity.ts";
+import { IoSnapshot, accountIo, doIoAccounting } from "../../kernel/io-accounting.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { Path } from "../../kernel/knobs.ts";
+import { CRED, MM, SIGNAL, TASK } from "../../kernel/layout.ts";
+import { findTask } from "../../kernel/pid.ts";
+import { setNoNewPrivs, tsyncBegin, tsyncFinish } from "../../kernel/tsync.ts";
+import type { Ptr } from "../../sync/atomics.ts";
+import type { State } from "../history.ts";
+import { MODEL_CONFIG, ORDINARY, programSpec } from "../model.ts";
+import { CLOSED, OPEN } from "../oracles/access.ts";
+import type { IoRead } from "../oracles/io.ts";
+import { IO_LEADER, IO_WHOLE, imageCounters, judgeImageIo } from "../oracles/io.ts";
+import type { Extent, Scenario } from "../scenario.ts";
+import { scenario } from "../scenario.ts";
+import type { Change, Owned } from "./exec-images.ts";
+import {
+  OWNER,
+  caller,
+  closes,
+  countIs,
+  execsAreOver,
+  keepMm,
+  makeOwned,
+  makeThread,
+  ownsAlone,
+  prepareExec,
+  state,
+  takeOver,
+} from "./exec-images.ts";
+
+/** I/O of a task, as the oracle knows it: see imageCounters. */
+function account(k: Kernel, task: Ptr, units: number): void {
+  const [rchar, wchar, syscr, syscw, readBytes, writeBytes] = imageCounters(units);
+  accountIo(k, task, { rchar, wchar, syscr, syscw, readBytes, writeBytes });
+}
+
+/** What the owner reads. @param whole the group, not the thread alone */
+function readIo(k: Kernel, pid: number, whole: boolean): IoRead {
+  const s = new IoSnapshot();
+  const error = doIoAccounting(k, findTask(k, pid), whole, caller(OWNER), s);
+  const counters = [s.rchar, s.wchar, s.syscr, s.syscw, s.readBytes, s.writeBytes, s.cancelledWriteBytes] as const;
+  return { who: "owner", error, counters };
+}
+
+/** A process that has done a unit of I/O. */
+function makeUsed(k: Kernel): Owned {
+  const owned = makeOwned(k);
+  account(k, owned.task, 1);
+  return owned;
+}
+
+interface ExecPlan {
+  readonly owned: Owned;
+  readonly exec: ExecPrepared;
+  /** The old address space, which has another user. */
+  readonly kept: Ptr;
+}
+
+function planExec(k: Kernel, change: Change): ExecPlan {
+  const owned = makeUsed(k);
+  return { owned, exec: prepareExec(k, owned.task, change), kept: keepMm(k, owned.task) };
+}
+
+/** An exec that does a unit of I/O before its credentials are there. @returns false if it has failed */
+function execWithIo(k: Kernel, prepared: ExecPrepared): boolean {
+  const exec = execCommit(k, takeOver(k, prepared));
+  account(k, exec.task, 1);
+  return execFinish(k, exec);
+}
+
+/** Before and after an exec: who may look, and units of I/O of the whole process and of its only thread. */
+function statesOf(change: Change): State[] {
+  return [state(OPEN, 1, 1), state(closes(change) ? CLOSED : OPEN, 2, 2)];
+}
+
+/** A reader and an exec. */
+function againstExec(
+  name: string,
+  about: string,
+  change: Change,
+  { whole = true, extent, quick }: { whole?: boolean; extent?: Extent; quick?: boolean } = {},
+): Scenario {
+  return scenario({
+    name: `io/${name}`,
+    about,
+    paths: [Path.io],
+    ...(extent === undefined ? {} : { extent }),
+    ...(quick === undefined ? {} : { quick }),
+    setup: (k) => planExec(k, change),
+    threads: {
+      reader: (k, { owned }): IoRead => readIo(k, owned.pid, whole),
+      exec: (k, { exec }): boolean => execWithIo(k, exec),
+    },
+    check: (k, { owned, kept }, { reader, exec }) => {
+      if (exec === (change.failsHalfway === true)) return `exec said ${exec}`;
+      return (
+        judgeImageIo(reader, whole ? IO_WHOLE : IO_LEADER, statesOf(change)) ??
+        execsAreOver(k, owned, 1) ??
+        countIs(k, "the task", owned.task + TASK.usage, 1) ??
+        (exec ? ownsAlone(k, owned.task) : null) ??
+        countIs(k, "the old address space", kept + MM.mmUsers, 1)
+      );
+    },
+  });
+}
+
+export const execOrdinary = againstExec("exec", "a reader and an exec: it sees one image's counters, whole", {});
+
+export const execSetuid = againstExec(
+  "exec-setuid",
+  "a reader who may see the old image, and a set-user-ID exec: nothing of the new one shows",
+  { setuid: true },
+  { quick: true },
+);
+
+export const execNonDumpable = againstExec(
+  "exec-nondumpable",
+  "as exec-setuid, but the new image is closed since its file may not be read",
+  { nonDumpable: true },
+);
+
+export const execFails = againstExec(
+  "exec-fails-halfway",
+  "a reader and a set-user-ID exec that fails behind its point of no return: the credentials stay, the process dies",
+  { setuid: true, failsHalfway: true },
+);
+
+export const threadFile = againstExec(
+  "thread-exec-setuid",
+  "task/<tid>/io of a thread whose process turns set-user-ID",
+  { setuid: true },
+  { whole: false },
+);
+
+export const execRefusedEarly = scenario({
+  name: "io/exec-fails-before",
+  about: "a reader and an exec that is refused before its point of no return: nobody sees anything of it",
+  paths: [Path.io],
+  setup: (k) => ({ owned: makeUsed(k) }),
+  threads: {
+    reader: (k, { owned }): IoRead => readIo(k, owned.pid, true),
+    exec: (k, { owned }): number => {
+      const image = { ...(MODEL_CONFIG.files[0] as (typeof MODEL_CONFIG.files)[number]), segments: [] };
+      const refused = execRefused(k, owned.task, { ...programSpec(ORDINARY).program, image });
+      account(k, owned.task, 1);
+      return refused;
+    },
+  },
+  check: (k, { owned }, { reader, exec }) => {
+    if (exec !== -ENOEXEC) return `exec said ${exec}`;
+    return judgeImageIo(reader, IO_WHOLE, statesOf({})) ?? execsAreOver(k, owned, 0) ?? ownsAlone(k, owned.task);
+  },
+});
+
+const ENOEXEC = 8;
+
+export const twoReaders = scenario({
+  name: "io/two-readers",
+  about: "two readers and a set-user-ID exec",
+  paths: [Path.io],
+  setup: (k) => planExec(k, { setuid: true }),
+  threads: {
+    first: (k, { owned }): IoRead => readIo(k, owned.pid, false),
+    second: (k, { owned }): IoRead => readIo(k, owned.pid, false),
+    exec: (k, { exec }): boolean => execWithIo(k, exec),
+  },
+  check: (k, { owned, kept }, { first, second }) => {
+    const states = statesOf({ setuid: true });
+    return (
+      judgeImageIo(first, IO_LEADER, states) ??
+      judgeImageIo(second, IO_LEADER, states) ??
+      execsAreOver(k, owned, 1) ??
+      ownsAlone(k, owned.task) ??
+      countIs(k, "the old address space", kept + MM.mmUsers, 1)
+    );
+  },
+});
+
+export const twoExecs = scenario({
+  name: "io/two-execs",
+  about: "a reader, a set-user-ID exec, and one by which the process is its owner's again",
+  paths: [Path.io],
+  setup: (k) => planExec(k, { setuid: true }),
+  threads: {
+    reader: (k, { owned }): IoRead => readIo(k, owned.pid, false),
+    execs: (k, { owned: { task }, exec }): void => {
+      execWithIo(k, exec);
+      setIdentity(k, task, OWNER, OWNER, []);
+      const second = execCommit(k, execPrepare(k, task, programSpec(ORDINARY, 3)));
+      account(k, task, 1);
+      execFinish(k, second);
+    },
+  },
+  check: (k, { owned, kept }, { reader }) => {
+    const states = [...statesOf({ setuid: true }), state(OPEN, 3, 3)];
+    return (
+      judgeImageIo(reader, IO_LEADER, states) ??
+      execsAreOver(k, owned, 2) ??
+      ownsAlone(k, owned.task) ??
+      countIs(k, "the old address space", kept + MM.mmUsers, 1)
+    );
+  },
+});
+
+/** Units of I/O that the thread does that takes over from the leader. */
+const OF_NEW_LEADER = 2;
+
+/** A reader and a set-user-ID exec of another thread than the leader, which dies and is replaced. */
+function againstNewLeader(name: string, about: string, whole: boolean): Scenario {
+  return scenario({
+    name: `io/${name}`,
+    about,
+    paths: [Path.io],
+    setup: (k) => {
+      const owned = makeUsed(k);
+      const thread = makeThread(k, owned);
+      return { owned, thread, exec: prepareExec(k, thread, { setuid: true }), kept: keepMm(k, thread) };
+    },
+    threads: {
+      reader: (k, { owned }): IoRead => readIo(k, owned.pid, whole),
+      exec: (k, plan): void => {
+        const exec = execCommit(k, takeOver(k, plan.exec));
+        account(k, exec.task, OF_NEW_LEADER);
+        execFinish(k, exec);
+      },
+    },
+    check: (k, { owned, thread, kept }, { reader }) => {
+      // Of the thread alone: the old leader's, or those of the new one before and after.
+      const states = [state(OPEN, 1, 1), state(OPEN, 1, 0), state(CLOSED, 1 + OF_NEW_LEADER, OF_NEW_LEADER)];
+      return (
+        (reader.error === -ESRCH ? null : judgeImageIo(reader, whole ? IO_WHOLE : IO_LEADER, states)) ??
+        execsAreOver(k, owned, 1) ??
+        (findTask(k, owned.pid) === thread ? null : "the thread that execs does not lead") ??
+        ownsAlone(k, thread) ??
+        countIs(k, "the old leader", owned.task + TASK.usage, 0) ??
+        countIs(k, "the process", owned.signal + SIGNAL.sigcnt, 1) ??
+        countIs(k, "the old address space", kept + MM.mmUsers, 1)
+      );
+    },
+  });
+}
+
+export const newLeader = againstNewLeader(
+  "exec-from-thread",
+  "a reader of a process, and a set-user-ID exec of another thread than its leader",
+  true,
+);
+
+export const newLeaderThread = againstNewLeader(
+  "thread-exec-from-thread",
+  "a reader of a leader's task/<tid>/io, and a set-user-ID exec of another thread",
+  false,
+);
+
+export const tsync = scenario({
+  name: "io/tsync",
+  about: "a reader of a thread, and a TSYNC that gives it new credentials: it is never refused",
+  paths: [Path.io],
+  setup: (k) => {
+    const owned = makeUsed(k);
+    const thread = makeThread(k, owned);
+    account(k, thread, 1);
+    return { owned, thread, tid: k.m.load(thread + TASK.pid) };
+  },
+  threads: {
+    reader: (k, { tid }): IoRead => readIo(k, tid, false),
+    tsync: (k, { owned: { task } }): boolean => {
+      setNoNewPrivs(k, task);
+      return tsyncFinish(k, tsyncBegin(k, task));
+    },
+  },
+  check: (k, { owned, thread }, { reader }) => {
+    const cred = k.m.load(thread + TASK.cred);
+    return (
+      judgeImageIo(reader, IO_LEADER, [state(OPEN, 2, 1)]) ??
+      execsAreOver(k, owned, 1) ??
+      (k.m.load(owned.task + TASK.cred) === cred ? null : "the threads have different credentials") ??
+      countIs(k, "the credentials", cred + CRED.usage, 2) ??
+      countIs(k, "no_new_privs of the thread", thread + TASK.noNewPrivs, 1)
+    );
+  },
+});
+
+export const threadExit = scenario({
+  name: "io/thread-exit",
+  about: "a reader of a process, and the end of a thread: its counters are those of the thread or of the process",
+  paths: [Path.io],
+  setup: (k) => {
+    const owned = makeUsed(k);
+    const thread = makeThread(k, owned);
+    account(k, thread, 2);
+    return { owned, thread };
+  },
+  threads: {
+    reader: (k, { owned }): IoRead => readIo(k, owned.pid, true),
+    exit: (k, { thread }): void => exitThread(k, thread, 0),
+  },
+  check: (k, { owned, thread }, { reader }) =>
+    judgeImageIo(reader, IO_WHOLE, [state(OPEN, 3, 1)]) ??
+    execsAreOver(k, owned, 0) ??
+    countIs(k, "the thread", thread + TASK.usage, 0) ??
+    countIs(k, "the credentials", k.m.load(owned.task + TASK.cred) + CRED.usage, 1) ??
+    countIs(k, "the address space", k.m.load(owned.task + TASK.mm) + MM.mmUsers, 1) ??
+    countIs(k, "the process", owned.signal + SIGNAL.sigcnt, 1),
+});
+
+export const counting = scenario({
+  name: "io/counting",
+  about: "a reader of a process that does I/O: the seven counters belong to one moment",
+  paths: [Path.io],
+  setup: (k) => ({ owned: makeUsed(k) }),
+  threads: {
+    reader: (k, { owned }): IoRead => readIo(k, owned.pid, true),
+    writer: (k, { owned }): void => account(k, owned.task, 1),
+  },
+  check: (k, { owned }, { reader }) =>
+    judgeImageIo(reader, IO_WHOLE, statesOf({})) ?? execsAreOver(k, owned, 0) ?? ownsAlone(k, owned.task),
+});
