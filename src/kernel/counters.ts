@@ -7,7 +7,7 @@
  */
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
-import { RCU_THREADS } from "../sync/rcu.ts";
+import { RCU_THREADS, rcuSlots } from "../sync/rcu.ts";
 import { readSeqbegin, readSeqretry, writeSeqlock, writeSequnlock } from "../sync/seqlock.ts";
 import {
   SEQCOUNT_WORDS,
@@ -139,8 +139,9 @@ function addWaits(k: Kernel, block: Ptr, totalNs: number, longestNs: number): vo
 export function eventCount(k: Kernel, path: number, event: EventId): number {
   for (;;) {
     const seq = readSeqbegin(k.m, HOST.countersLock);
-    let sum = 0;
-    for (let slot = 0; slot <= ENDED; slot++) sum += k.m.loadU32(blockOf(slot, path) + COUNTERS.events + event);
+    const slots = rcuSlots(k.m, HOST.rcu);
+    let sum = k.m.loadU32(blockOf(ENDED, path) + COUNTERS.events + event);
+    for (let slot = 0; slot < slots; slot++) sum += k.m.loadU32(blockOf(slot, path) + COUNTERS.events + event);
     if (!readSeqretry(k.m, HOST.countersLock, seq)) return sum;
   }
 }
@@ -206,7 +207,8 @@ export function readCounters(k: Kernel): ThreadCounts[] {
   for (;;) {
     const seq = readSeqbegin(k.m, HOST.countersLock);
     const threads: { role: number; name: string; paths: PathCounts[] }[] = [];
-    for (let slot = 0; slot < RCU_THREADS; slot++) {
+    const slots = rcuSlots(k.m, HOST.rcu);
+    for (let slot = 0; slot < slots; slot++) {
       const role = k.m.load(HOST.threadRoles + slot);
       if (role !== Role.none) threads.push({ role, name: roleName(role), paths: readBlock(k, slot) });
     }

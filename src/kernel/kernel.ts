@@ -7,7 +7,7 @@ import { ArenaFullError, SlabAllocator, carve, slabCacheInit } from "../shm/slab
 import type { SlabArea } from "../shm/slab.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { Memory } from "../sync/atomics.ts";
-import { RCU_THREADS, rcuInit, rcuOffline, rcuOnline, rcuQuiescent, rcuWordOf } from "../sync/rcu.ts";
+import { RCU_THREADS, rcuClaim, rcuInit, rcuOffline, rcuOnline, rcuQuiescent, rcuWordOf } from "../sync/rcu.ts";
 import type { Clock } from "../sync/thread.ts";
 import { Thread } from "../sync/thread.ts";
 import { Cache, FDTABLE_SIZES, FIRST_BYTES_CACHE, FIRST_FDTABLE_CACHE } from "./caches.ts";
@@ -114,6 +114,7 @@ export class Kernel {
     }
     const slot = claimSlot(m);
     if (slot < 0) throw new Error(`more than ${RCU_THREADS} threads on one arena`);
+    rcuClaim(m, HOST.rcu, slot);
     m.store(HOST.threadRoles + slot, options.role ?? roleWord(Role.thread, slot));
     const t = new Thread(m, slot, rcuWordOf(HOST.rcu, slot), HOST.parkWord, options.debug ?? false, options.now);
     return new Kernel(m, t, config);

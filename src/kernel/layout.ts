@@ -462,20 +462,28 @@ export const HELD_EXEC = record({
 /** The fixed part of the arena: everything that exists once. */
 export const HOST = record({
   /** The word at 0 is NULL's. */
-  reserved: 16,
+  reserved: LINE,
+  // Whole cache lines come first, so that they are just that: what all threads write, or one alone.
+  /** Raised when a lock becomes free while requests are parked. [atomic] */
+  parkWord: LINE,
+  rcu: RCU_WORDS,
+  /** lockref of the dentry of /proc itself. */
+  rootDentry: LINE,
+  /** What each thread has allocated less what it has freed, by cache. */
+  slabLive: RCU_THREADS * MAX_CACHES,
+  /** Counters by thread, then those of threads that have left; see counters.ts. */
+  counters: (RCU_THREADS + 1) * COUNTER_WORDS,
   magic: WORD,
   version: WORD,
   /** First word that has not been carved yet, and the end. [atomic] */
   breakAt: WORD,
   limit: WORD,
-  /** Slots of threads that are taken, a bit each. [atomic] */
-  threads: 2,
-  /** Raised when a lock becomes free while requests are parked. [atomic] */
-  parkWord: LINE,
+  /** Slots of threads that are taken, a bit each [atomic]; and what each thread is, see counters.ts. */
+  threads: RCU_THREADS / 32,
+  threadRoles: RCU_THREADS,
   /** Objects to be freed after a grace period, linked by their second word. [atomic] */
   rcuPending: WORD,
   rcuReclaimLock: SPINLOCK_WORDS,
-  rcu: RCU_WORDS,
   tasklistLock: SPINLOCK_WORDS,
   registryLock: SPINLOCK_WORDS,
   /** Sequence count over all of tasklist_lock's write sections: does a walk of the tree belong to one moment? */
@@ -552,17 +560,10 @@ export const HOST = record({
   /** hidepid= and gid= of the simulated mount. */
   hidepid: WORD,
   hidepidGid: WORD,
-  /** lockref of the dentry of /proc itself. */
-  rootDentry: LINE,
   /** CPU time by CPU and state: clock ticks, and nanoseconds that don't make a tick yet; see cpu-time.ts. */
   cpuTime: MAX_CPUS * CPU_STATES * QUAD,
   ttys: MAX_TTYS * TTY.words,
-  /** What each thread has allocated less what it has freed, by cache. */
-  slabLive: RCU_THREADS * MAX_CACHES,
   caches: MAX_CACHES * SLAB_CACHE.words,
-  /** Counters by thread, then those of threads that have left, and what each thread is; see counters.ts. */
-  counters: (RCU_THREADS + 1) * COUNTER_WORDS,
-  threadRoles: RCU_THREADS,
   /** Held while a thread's counters are added to those of the threads that have left. */
   countersLock: SEQLOCK_WORDS,
   /** Two words for each type of kcmp, by which its pointers are obfuscated (kcmp_cookies_init). */

@@ -8,7 +8,7 @@
 import type { Memory, Ptr } from "../sync/atomics.ts";
 import { NULL, ObjectState } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
-import { rcuPoll, rcuStart } from "../sync/rcu.ts";
+import { rcuPoll, rcuSlots, rcuStart } from "../sync/rcu.ts";
 import { SPINLOCK_WORDS, spinLock, spinTryLock, spinUnlock } from "../sync/spinlock.ts";
 import type { Thread } from "../sync/thread.ts";
 import { HEADER_WORDS, WORD, record } from "./struct.ts";
@@ -192,8 +192,9 @@ export class SlabAllocator {
 
   /** Objects of a cache that are in use (or retired), over all threads. */
   live(cache: number): number {
+    const slots = rcuSlots(this.m, this.area.rcu);
     let sum = 0;
-    for (let slot = 0; slot < 64; slot++) sum += this.m.load(this.area.live + slot * MAX_CACHES + cache);
+    for (let slot = 0; slot < slots; slot++) sum += this.m.load(this.area.live + slot * MAX_CACHES + cache);
     return sum;
   }
 

@@ -9,13 +9,15 @@
 import type { Memory, Ptr } from "./atomics.ts";
 import type { Thread } from "./thread.ts";
 
-/** Threads that can register at once. */
-export const RCU_THREADS = 64;
+/** Threads that can register at once: 1,024 virtual CPUs, and who builds the table; a multiple of 32. */
+export const RCU_THREADS = 1056;
 /** Words of a cache line. */
 const LINE = 16;
 
-/** Words of the RCU area: one line for the grace-period number, one for each thread. */
+/** Words of the RCU area: one line for the grace-period number, one for each thread. It begins with a cache line. */
 export const RCU_WORDS = LINE * (1 + RCU_THREADS);
+/** In the first line: slots up to the highest that has ever been claimed. All others are offline and always were. */
+const SLOTS = 1;
 
 /** Grace-period numbers are odd, so that none of them means this, even when they wrap around. */
 const OFFLINE = 0;
@@ -26,10 +28,25 @@ export function rcuWordOf(area: Ptr, slot: number): Ptr {
   return area + LINE * (1 + slot);
 }
 
-/** Prepares the area. @pre no other thread can see it yet */
+/** Prepares the area. @pre no other thread can see it yet; zero but for its first line */
 export function rcuInit(m: Memory, area: Ptr): void {
-  m.plainZero(area, RCU_WORDS);
+  m.plainZero(area, LINE);
   m.plainStore(area, 1);
+}
+
+/** Slots that have ever been claimed, and thus may hold something: 0 to this, exclusive. */
+export function rcuSlots(m: Memory, area: Ptr): number {
+  return m.load(area + SLOTS);
+}
+
+/** A thread has claimed a slot. Before it goes online: who polls a grace period looks no further than this. */
+export function rcuClaim(m: Memory, area: Ptr, slot: number): void {
+  let seen = m.load(area + SLOTS);
+  while (seen <= slot) {
+    const found = m.compareExchange(area + SLOTS, seen, slot + 1);
+    if (found === seen) return;
+    seen = found;
+  }
 }
 
 /** The thread may hold RCU-protected pointers from now on (rcu_thread_online). */
@@ -66,7 +83,8 @@ export function rcuStart(m: Memory, area: Ptr): number {
 
 /** True once every thread has been quiescent since {@link rcuStart} gave `number` (poll_state_synchronize_rcu). */
 export function rcuPoll(m: Memory, area: Ptr, number: number): boolean {
-  for (let slot = 0; slot < RCU_THREADS; slot++) {
+  const slots = rcuSlots(m, area);
+  for (let slot = 0; slot < slots; slot++) {
     const seen = m.load(rcuWordOf(area, slot));
     if (seen !== OFFLINE && ((seen - number) | 0) < 0) return false;
   }

@@ -13,7 +13,7 @@ import { LOCKED, Path } from "../../src/kernel/knobs.ts";
 import { findTask } from "../../src/kernel/pid.ts";
 import { getTask, putTask } from "../../src/kernel/task.ts";
 import { carve } from "../../src/shm/slab.ts";
-import { rcuPoll, rcuStart } from "../../src/sync/rcu.ts";
+import { RCU_THREADS, rcuPoll, rcuStart } from "../../src/sync/rcu.ts";
 import { TimersWalk } from "../../src/time/posix-timers.ts";
 import { TEST_CONFIG, testKernel } from "../support/kernel.ts";
 import { cloneThread, fork, startInit } from "../support/processes.ts";
@@ -129,13 +129,28 @@ describe("a thread of the simulator", () => {
     expect(rcuPoll(k.m, HOST.rcu, number)).toBe(true);
   });
 
-  test("finds no slot if 64 are there", () => {
+  test("finds no slot if all are taken", () => {
     const k = testKernel();
     const others: Kernel[] = [];
-    for (let i = 0; i < 63; i++) others.push(Kernel.attach(k.m.buffer, TEST_CONFIG));
-    expect(() => Kernel.attach(k.m.buffer, TEST_CONFIG)).toThrow(/64/);
+    while (others.length < RCU_THREADS - 1) others.push(Kernel.attach(k.m.buffer, TEST_CONFIG));
+    expect(() => Kernel.attach(k.m.buffer, TEST_CONFIG)).toThrow(`more than ${RCU_THREADS} threads`);
     others[20]?.detach();
     expect(Kernel.attach(k.m.buffer, TEST_CONFIG).t.slot).toBe(21);
+  });
+
+  test("in the highest slot of all holds grace periods back, and what it has is counted", () => {
+    const k = testKernel();
+    let last = k;
+    while (last.t.slot < RCU_THREADS - 1) last = Kernel.attach(k.m.buffer, TEST_CONFIG, { debug: true });
+    const live = k.slab.live(Cache.token);
+    last.busy();
+    last.slab.alloc(Cache.token);
+    const number = rcuStart(k.m, HOST.rcu);
+    k.quiescent();
+    expect(rcuPoll(k.m, HOST.rcu, number)).toBe(false);
+    last.quiescent();
+    expect(rcuPoll(k.m, HOST.rcu, number)).toBe(true);
+    expect(k.slab.live(Cache.token)).toBe(live + 1);
   });
 });
 
