@@ -1,0 +1,128 @@
+/** The small files that exec_update_lock guarded: stack, syscall, personality. */
+import { EPERM, ESRCH } from "../../kernel/errno.ts";
+import type { ExecPrepared } from "../../kernel/exec.ts";
+import { execCommit, execFinish } from "../../kernel/exec.ts";
+import { TraceSnapshot, readPersonality, readStack, readSyscall } from "../../kernel/guarded.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { PathId } from "../../kernel/knobs.ts";
+import { PATH_NAMES, Path } from "../../kernel/knobs.ts";
+import { MM, TASK } from "../../kernel/layout.ts";
+import { findTask } from "../../kernel/pid.ts";
+import type { Ptr } from "../../sync/atomics.ts";
+import { CLOSED, OPEN } from "../oracles/access.ts";
+import type { ImageRead } from "../oracles/identity.ts";
+import { judgeImage } from "../oracles/identity.ts";
+import type { Scenario } from "../scenario.ts";
+import { scenario } from "../scenario.ts";
+import type { Change } from "./exec-images.ts";
+import {
+  OWNER,
+  caller,
+  closes,
+  countIs,
+  execsAreOver,
+  keepMm,
+  makeOwned,
+  makeThread,
+  ownsAlone,
+  prepareExec,
+  state,
+  takeOver,
+} from "./exec-images.ts";
+
+/** Sets what personality shows, which in the simulation is the new image's own affair. */
+const NEW_PERSONALITY = 7;
+
+/** Words of a state, behind access. */
+function wordsOf(k: Kernel, mm: Ptr, personality: number): number[] {
+  return [personality, k.m.load64(mm + MM.startStack), k.m.load64(mm + MM.mmapBase)];
+}
+
+/** What the owner reads of a process. */
+function readTrace(k: Kernel, path: PathId, pid: number): ImageRead {
+  const out = new TraceSnapshot();
+  const task = findTask(k, pid);
+  const owner = caller(OWNER);
+  let error: number;
+  if (path === Path.stack) error = readStack(k, task, owner, out);
+  else if (path === Path.syscall) error = readSyscall(k, task, owner, out);
+  else error = readPersonality(k, task, owner, out);
+  const seen = [undefined, out.personality, out.startStack, out.mmapBase];
+  return { path: PATH_NAMES[path] as string, who: "owner", error, refusal: -EPERM, seen };
+}
+
+/** An exec whose image has another personality from a moment before its credentials are there. */
+function execWithPersonality(k: Kernel, prepared: ExecPrepared): void {
+  const exec = execCommit(k, takeOver(k, prepared));
+  k.m.store(exec.task + TASK.personality, NEW_PERSONALITY);
+  execFinish(k, exec);
+}
+
+function againstExec(path: PathId, name: string, about: string, change: Change, quick: boolean): Scenario {
+  return scenario({
+    name: `${PATH_NAMES[path]}/${name}`,
+    about,
+    paths: [path],
+    quick,
+    setup: (k) => {
+      const owned = makeOwned(k);
+      const exec = prepareExec(k, owned.task, change);
+      const kept = keepMm(k, owned.task);
+      return { owned, exec, kept, before: wordsOf(k, kept, 0), after: wordsOf(k, exec.mm, NEW_PERSONALITY) };
+    },
+    threads: {
+      reader: (k, { owned }): ImageRead => readTrace(k, path, owned.pid),
+      exec: (k, { exec }): void => execWithPersonality(k, exec),
+    },
+    check: (k, { owned, kept, before, after }, { reader }) =>
+      judgeImage(reader, [state(OPEN, ...before), state(closes(change) ? CLOSED : OPEN, ...after)]) ??
+      execsAreOver(k, owned, 1) ??
+      ownsAlone(k, owned.task) ??
+      countIs(k, "the old address space", kept + MM.mmUsers, 1),
+  });
+}
+
+const SETUID = "a reader who may see the old image, and a set-user-ID exec: nothing of the new one shows";
+const ORDINARY = "a reader and an exec: all that it sees is of one image";
+const NON_DUMPABLE = "a reader and an exec whose file may not be read: nothing of the new image shows";
+
+export const stackExec = againstExec(Path.stack, "exec", ORDINARY, {}, false);
+export const stackExecSetuid = againstExec(Path.stack, "exec-setuid", SETUID, { setuid: true }, true);
+export const stackExecNonDumpable = againstExec(
+  Path.stack,
+  "exec-nondumpable",
+  NON_DUMPABLE,
+  { nonDumpable: true },
+  false,
+);
+export const syscallExecSetuid = againstExec(Path.syscall, "exec-setuid", SETUID, { setuid: true }, true);
+export const personalityExecSetuid = againstExec(Path.personality, "exec-setuid", SETUID, { setuid: true }, true);
+
+export const stackExecFromThread = scenario({
+  name: "stack/exec-from-thread",
+  about: "a reader of a process, and a set-user-ID exec of another thread than its leader",
+  paths: [Path.stack],
+  setup: (k) => {
+    const owned = makeOwned(k);
+    const thread = makeThread(k, owned);
+    const exec = prepareExec(k, thread, { setuid: true });
+    const kept = keepMm(k, thread);
+    return { owned, thread, exec, kept, before: wordsOf(k, kept, 0), after: wordsOf(k, exec.mm, NEW_PERSONALITY) };
+  },
+  threads: {
+    reader: (k, { owned }): ImageRead => readTrace(k, Path.stack, owned.pid),
+    exec: (k, { exec }): void => execWithPersonality(k, exec),
+  },
+  check: (k, { owned, thread, kept, before, after }, { reader }) => {
+    // The old leader loses its address space as it dies, and keeps its credentials.
+    const dead = state(OPEN, 0, 0, 0);
+    const states = [state(OPEN, ...before), dead, state(CLOSED, ...after)];
+    return (
+      (reader.error === -ESRCH ? null : judgeImage(reader, states)) ??
+      execsAreOver(k, owned, 1) ??
+      ownsAlone(k, thread) ??
+      countIs(k, "the old leader", owned.task + TASK.usage, 0) ??
+      countIs(k, "the old address space", kept + MM.mmUsers, 1)
+    );
+  },
+});
