@@ -8,9 +8,11 @@ import { IoSnapshot, accountIo, doIoAccounting } from "../../kernel/io-accountin
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
 import { CRED, MM, SIGNAL, TASK } from "../../kernel/layout.ts";
+import { endWait } from "../../kernel/lock-wait.ts";
 import { findTask } from "../../kernel/pid.ts";
 import { setNoNewPrivs, tsyncBegin, tsyncFinish } from "../../kernel/tsync.ts";
 import type { Ptr } from "../../sync/atomics.ts";
+import { WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
 import type { State } from "../history.ts";
 import { MODEL_CONFIG, ORDINARY, programSpec } from "../model.ts";
 import { CLOSED, OPEN } from "../oracles/access.ts";
@@ -180,6 +182,28 @@ export const twoReaders = scenario({
       countIs(k, "the old address space", kept + MM.mmUsers, 1)
     );
   },
+});
+
+export const parked = scenario({
+  name: "io/parked",
+  about: "a reader that must not sleep, and a set-user-ID exec: it gives up and holds nothing, or is told the truth",
+  paths: [Path.io],
+  setup: (k) => planExec(k, { setuid: true }),
+  threads: {
+    reader: (k, { owned }): IoRead => {
+      k.t.maySleep = false;
+      const read = readIo(k, owned.pid, false);
+      endWait(k);
+      k.t.maySleep = true;
+      return read;
+    },
+    exec: (k, { exec }): boolean => execWithIo(k, exec),
+  },
+  check: (k, { owned, kept }, { reader }) =>
+    (reader.error === WAIT_WOULD_BLOCK ? null : judgeImageIo(reader, IO_LEADER, statesOf({ setuid: true }))) ??
+    execsAreOver(k, owned, 1) ??
+    ownsAlone(k, owned.task) ??
+    countIs(k, "the old address space", kept + MM.mmUsers, 1),
 });
 
 export const twoExecs = scenario({
