@@ -17,6 +17,8 @@
  * Setup and check run alone, before the first step of a thread and after the last one. Whatever threads share lies in the
  * arena; the plan is data that is only read (objects, arrays, numbers), since real threads get a copy of it each. A thread
  * returns what can be cloned. Each thread is online for RCU when it starts, and must hold nothing when it returns.
+ *
+ * A file `scenarios/*.scenario.ts` exports scenarios and nothing else: these files are all the scenarios there are.
  */
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PathId } from "../kernel/knobs.ts";
@@ -51,6 +53,8 @@ export interface ScenarioSpec<Plan, R extends Results> {
   readonly quick?: boolean;
   /** How often waits may run out of time though nothing else stands still; 0 unless given. See explore/machine.ts. */
   readonly timeouts?: number;
+  /** True if a thread waits for what another one does: they can't run one after another in each order. */
+  readonly together?: boolean;
   /** Makes what the threads work on. @param k the thread that made the arena; not one of the scenario's threads */
   setup(k: Kernel, form: Form): Plan;
   /** At most eight. Each has a handle of its own on the arena. */
@@ -65,6 +69,18 @@ export type Scenario = ScenarioSpec<unknown, Results>;
 /** Declares a scenario. */
 export function scenario<Plan, R extends Results>(spec: ScenarioSpec<Plan, R>): Scenario {
   return spec as unknown as Scenario;
+}
+
+/** The scenarios of a `*.scenario.ts`. @param exports all that it exports */
+export function scenariosOf(exports: object): Scenario[] {
+  return Object.entries(exports).map(([name, value]) => {
+    if (!isScenario(value)) throw new Error(`a scenario file exports scenarios: ${name} is none`);
+    return value;
+  });
+}
+
+function isScenario(value: unknown): value is Scenario {
+  return typeof value === "object" && value !== null && "name" in value && "setup" in value && "threads" in value;
 }
 
 /** The forms in which a scenario is explored. */
