@@ -84,13 +84,13 @@ function judgeAnswers(answers: readonly Answer[], isFile = false): string | null
 /** Nothing that two tasks have has been lost or kept, and their execs are over. */
 function pairIsWhole(k: Kernel, { a, b, kept }: Pair, execs: readonly [number, number]): string | null {
   const { m } = k;
-  const users = [a, b].filter(({ task }) => m.load(task + TASK.mm) === kept).length;
+  const users = 1 + (m.load(a.task + TASK.mm) === kept ? 1 : 0) + (m.load(b.task + TASK.mm) === kept ? 1 : 0);
   return (
     execsAreOver(k, a, execs[0]) ??
     execsAreOver(k, b, execs[1]) ??
     countIs(k, "the first task", a.task + TASK.usage, 1) ??
     countIs(k, "the second task", b.task + TASK.usage, 1) ??
-    countIs(k, "the shared address space", kept + MM.mmUsers, users + 1)
+    countIs(k, "the shared address space", kept + MM.mmUsers, users)
   );
 }
 
