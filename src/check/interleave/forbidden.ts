@@ -1,0 +1,109 @@
+/** What is rejected wherever it stands, whether shared memory is reached or not. */
+import ts from "typescript";
+
+const RAW: ReadonlySet<string> = new Set(["Atomics", "SharedArrayBuffer"]);
+const VIEW = /^(DataView|((Big)?(Int|Uint)|Float)(8|16|32|64)(Clamped)?Array)$/;
+const MUTATORS: ReadonlySet<string> = new Set(
+  "push pop shift unshift splice sort reverse fill copyWithin set add delete clear".split(" "),
+);
+const COLLECTION = /^(Array|Map|Set|WeakMap|WeakSet)$/;
+
+/** The declaration of a constant at the top of a module that a symbol stands for. */
+export type FindConstant = (symbol: ts.Symbol) => ts.VariableDeclaration | undefined;
+
+/** What is wrong with a node, or null. */
+export function forbiddenAt(node: ts.Node, checker: ts.TypeChecker, constantOf: FindConstant): string | null {
+  return syntaxAt(node) ?? rawAt(node, checker) ?? stateAt(node, checker, constantOf);
+}
+
+function syntaxAt(node: ts.Node): string | null {
+  if (ts.isVariableDeclarationList(node)) {
+    const kind = node.flags & ts.NodeFlags.BlockScoped;
+    if (kind === ts.NodeFlags.Using || kind === ts.NodeFlags.AwaitUsing)
+      return "using: an unseen call at the end of the block: call it";
+    const top = ts.isVariableStatement(node.parent) && ts.isSourceFile(node.parent.parent);
+    if (top && kind !== ts.NodeFlags.Const)
+      return "module-level variable, of which each thread has its own: pass it in";
+  }
+  if (ts.isPropertyDeclaration(node)) {
+    const flags = ts.getCombinedModifierFlags(node);
+    if ((flags & ts.ModifierFlags.Static) !== 0 && (flags & ts.ModifierFlags.Readonly) === 0)
+      return "static field, of which each thread has its own: make it readonly, or pass it in";
+  }
+  if (ts.isComputedPropertyName(node) && node.expression.getText().startsWith("Symbol."))
+    return `[${node.expression.getText()}], which is called unseen: give it a name, and call that`;
+  if (ts.isIdentifier(node) && node.text === "$") return "the name $ is the scheduler's: choose another one";
+  return null;
+}
+
+function rawAt(node: ts.Node, checker: ts.TypeChecker): string | null {
+  if (ts.isIdentifier(node) && RAW.has(node.text) && isValue(node))
+    return `${node.text}: only class Memory makes and touches shared memory; use its methods`;
+  if (!ts.isNewExpression(node) || !ts.isIdentifier(node.expression)) return null;
+  if (node.expression.text === "Proxy") return "a proxy hides what it calls: write the calls";
+  const [buffer] = node.arguments ?? [];
+  if (!VIEW.test(node.expression.text) || buffer === undefined) return null;
+  const type = checker.getTypeAtLocation(buffer);
+  const shared = (type.isUnion() ? type.types : [type]).some((part) => part.symbol?.name === "SharedArrayBuffer");
+  return shared ? "a view of shared memory: only class Memory has one; use its methods" : null;
+}
+
+function isValue(node: ts.Identifier): boolean {
+  const { parent } = node;
+  const named = (ts.isPropertyAccessExpression(parent) || ts.isPropertyAssignment(parent)) && parent.name === node;
+  return !named;
+}
+
+/** Changes of what stands at the top of a module. */
+function stateAt(node: ts.Node, checker: ts.TypeChecker, constantOf: FindConstant): string | null {
+  if (!ts.isIdentifier(node)) return null;
+  const symbol = checker.getSymbolAtLocation(node);
+  const constant = symbol && constantOf(symbol);
+  if (constant === undefined || constant.name === node) return null;
+  const changed = isChanged(node) || (mayChange(constant, checker) && getsAway(node, checker));
+  return changed
+    ? `${node.text} is changed, of which each thread has its own: pass it in, or make its type readonly`
+    : null;
+}
+
+/** True for `x.a[1] = …`, `x.a++`, `delete x.a`, `x.a.push(…)`. */
+function isChanged(root: ts.Identifier): boolean {
+  let node: ts.Node = root;
+  while (isPartOf(node.parent, node)) node = node.parent;
+  const { parent } = node;
+  if (ts.isBinaryExpression(parent) && parent.left === node) return isAssignment(parent.operatorToken.kind);
+  if (ts.isDeleteExpression(parent)) return true;
+  if (ts.isPrefixUnaryExpression(parent) || ts.isPostfixUnaryExpression(parent))
+    return parent.operator === ts.SyntaxKind.PlusPlusToken || parent.operator === ts.SyntaxKind.MinusMinusToken;
+  const called = ts.isCallExpression(parent) && parent.expression === node;
+  return called && ts.isPropertyAccessExpression(node) && MUTATORS.has(node.name.text);
+}
+
+function isAssignment(operator: ts.SyntaxKind): boolean {
+  return operator >= ts.SyntaxKind.FirstAssignment && operator <= ts.SyntaxKind.LastAssignment;
+}
+
+function isPartOf(parent: ts.Node, node: ts.Node): boolean {
+  if (ts.isPropertyAccessExpression(parent) || ts.isElementAccessExpression(parent)) return parent.expression === node;
+  return ts.isNonNullExpression(parent) || ts.isParenthesizedExpression(parent) || ts.isAsExpression(parent);
+}
+
+/** True for collections that can be written; an empty typed array cannot. */
+function mayChange(constant: ts.VariableDeclaration, checker: ts.TypeChecker): boolean {
+  if (constant.initializer !== undefined && /^new \w+\((0|\[\])?\)$/.test(constant.initializer.getText()))
+    return !VIEW.test(checker.getTypeAtLocation(constant).symbol?.name);
+  return isMutable(checker.getTypeAtLocation(constant));
+}
+
+function isMutable(type: ts.Type): boolean {
+  const name = type.symbol?.name ?? "";
+  return COLLECTION.test(name) || VIEW.test(name);
+}
+
+/** True if the value gets to a place through which it can be written. */
+function getsAway(node: ts.Identifier, checker: ts.TypeChecker): boolean {
+  const { parent } = node;
+  if (ts.isPropertyAccessExpression(parent) || ts.isElementAccessExpression(parent)) return false;
+  const target = checker.getContextualType(node);
+  return target !== undefined && isMutable(target);
+}
