@@ -57,7 +57,7 @@ function write(k: Kernel, mm: number, random: Random): void {
   if (status !== 0) throw new Error(`mprotect: ${status}`);
 }
 
-/** As showSmapsRollup sums up, but for the text. */
+/** As smapsRollup sums up, looking at each mapping. */
 function read(k: Kernel, mm: number, result: RollupResult): void {
   const walk = new MapsWalk();
   const { vma } = walk;

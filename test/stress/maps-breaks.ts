@@ -5,7 +5,7 @@ import { PAUSE, SHORT_NAP, after, before, removed, replaced } from "./edits.ts";
 const LOCK = "src/mm/lock.ts";
 const WALK = "src/mm/maps-walk.ts";
 const SNAPSHOT = "src/mm/vma-snapshot.ts";
-const SMAPS = "src/proc/task/task-mmu.ts";
+const SMAPS = "src/mm/smaps-rollup.ts";
 
 /** Time for a writer between the lookup of a mapping and its lock: at every fourth page, lest walks take too long. */
 const BEFORE_LOCK = before(
@@ -122,7 +122,7 @@ export const MAPS_BREAKS: readonly Break[] = [
     name: "smaps_rollup: what was counted below is counted again",
     world: "maps",
     edits: [removed(SMAPS, "  else if (v.start < bounds.end) clipBelow(v, bounds.end);\n")],
-    delay: [before(SMAPS, "    result = walk.giveWay(c.k);\n", `    const { k } = c;\n    ${SHORT_NAP}\n`)],
+    delay: [before(SMAPS, "    result = walk.giveWay(k);\n", `    ${SHORT_NAP}\n`)],
     says: /pages in all/,
   },
 ];

@@ -7,10 +7,10 @@ import { OPEN_FILE } from "../../kernel/open-file.ts";
 import { vmFlagsText } from "../../mm/flags.ts";
 import type { MapsWalk } from "../../mm/maps-walk.ts";
 import { MAPS_END, MAPS_GATE } from "../../mm/maps-walk.ts";
-import type { SmapsNumbers } from "../../mm/smaps.ts";
+import { smapsRollup } from "../../mm/smaps-rollup.ts";
 import { smapsAdd, smapsClear, smapsFinish, thpEligible } from "../../mm/smaps.ts";
 import type { VmaSnapshot } from "../../mm/vma-snapshot.ts";
-import { VmaName, clipBelow } from "../../mm/vma-snapshot.ts";
+import { VmaName } from "../../mm/vma-snapshot.ts";
 import type { Memory } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
 import { escapedBytes, pathName } from "../escape.ts";
@@ -136,33 +136,12 @@ export function showSmapsRollup(c: Context, out: Text): number {
   const { walk, smaps, rollup } = c.scratch;
   const mm = c.k.m.load(c.file + OPEN_FILE.mm);
   if (mm === NULL || c.k.m.load(mm + MM.mmUsers) === 0) return -ESRCH;
-  rollup.start = 0;
-  rollup.end = 0;
-  smapsClear(smaps);
-  let result = walk.start(c.k, mm, Path.smaps_rollup, 0, 0);
-  while (result > 0 && walk.vma.vma !== NULL) {
-    addToRollup(walk.vma, rollup, smaps);
-    result = walk.giveWay(c.k);
-    if (result === 0) result = walk.next(c.k);
-  }
-  walk.stop(c.k);
+  const result = smapsRollup(c.k, walk, mm, smaps, rollup);
   if (result < 0) return result;
-  smapsFinish(smaps);
   const from = out.length;
   formatVmaHeader(rollup, out);
   padToName(out, from);
   out.str("[rollup]\n");
   formatSmapsNumbers(smaps, true, out);
   return 0;
-}
-
-/**
- * Adds a VMA. The address space may have changed since the one before: what follows it is either a VMA behind it, or one
- * in whose middle it ended, such as itself, grown since; then only the rest is new.
- */
-function addToRollup(v: VmaSnapshot, bounds: { start: number; end: number }, sum: SmapsNumbers): void {
-  if (bounds.end === 0) bounds.start = v.start;
-  else if (v.start < bounds.end) clipBelow(v, bounds.end);
-  bounds.end = v.end;
-  smapsAdd(v, sum);
 }
