@@ -378,7 +378,7 @@ export const fillGap = scenario({
 });
 
 /** mremap first takes away what is at the new place: who needs no lock may see that. Nothing else of it shows. */
-const MOVE: States = [[anon(0, 2), anon(4, 6, R)], [anon(0, 2)], [anon(0, 2), anon(4, 6)], [anon(4, 6)]];
+const MOVE: States = [[anon(0, 2), anon(4, 6, R)], [anon(0, 2)], [anon(4, 6)]];
 
 export const move = scenario({
   name: "maps/move",
