@@ -1,15 +1,17 @@
 /** `synthproc bench`: the patched paths against the previous ones, in one run. */
 import { randomInt } from "node:crypto";
-import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import { SingleBar } from "cli-progress";
 import { runBench } from "../bench/bench.ts";
 import { BENCH_NAMES, describeBench, PS } from "../bench/catalogue.ts";
 import { Interrupted } from "../bench/plan.ts";
 import type { BenchPlan } from "../bench/plan.ts";
 import type { BenchOptions, BenchResult } from "../bench/result.ts";
+import { terminalBar } from "./bar.ts";
+import type { Bar } from "./bar.ts";
 import { EXIT, statusOfSignal } from "./exit-codes.ts";
 import { CommandError } from "./failure.ts";
+import { checkWritable } from "./writable.ts";
 
 /** As the command line gives them. */
 export interface BenchFlags {
@@ -49,13 +51,6 @@ export async function bench(names: readonly string[], flags: BenchFlags, streams
   }
   streams.stdout.write(await reportText(result, flags.json, streams.stdout));
   return EXIT.ok;
-}
-
-/** Before minutes are spent on measuring; leaves no file behind that was not there. */
-function checkWritable(file: string): void {
-  const there = existsSync(file);
-  closeSync(openSync(file, "a"));
-  if (!there) rmSync(file);
 }
 
 function checkNames(names: readonly string[]): void {
@@ -111,46 +106,14 @@ function planOf(names: readonly string[], flags: BenchFlags): Omit<BenchPlan, "s
   };
 }
 
-interface Progress {
-  show: BenchPlan["onProgress"];
-  end(): void;
-}
-
-/** Steps before the time of the others is guessed from them. */
-const STEPS_TO_JUDGE_BY = 4;
-
-/** What stands behind the label: "  1 min 5 s left", or nothing as long as there is no telling. */
-export function leftText(elapsedMs: number, done: number, toDo: number): string {
-  if (done < STEPS_TO_JUDGE_BY || toDo === 0) return "";
-  const seconds = Math.ceil(((elapsedMs / done) * toDo) / 1000);
-  const minutes = seconds < 60 ? "" : `${Math.floor(seconds / 60)} min `;
-  return `  ${minutes}${seconds % 60} s left`;
-}
-
 /** A bar on a terminal; elsewhere, a line now and then. */
-function progressOn(stderr: NodeJS.WriteStream): Progress {
-  if (!stderr.isTTY) return plainProgress(stderr);
-  const bar = new SingleBar({
-    format: "{bar} {percentage}%  {label}{left}",
-    stream: stderr,
-    clearOnComplete: true,
-    hideCursor: true,
-    barsize: 24,
-    gracefulExit: false,
-  });
-  bar.start(1, 0, { label: "starting", left: "" });
-  let first: { at: number; done: number } | undefined;
-  const show: Progress["show"] = (done, total, label) => {
-    first ??= { at: performance.now(), done };
-    bar.setTotal(total);
-    bar.update(done, { label, left: leftText(performance.now() - first.at, done - first.done, total - done) });
-  };
-  return { show, end: () => bar.stop() };
+function progressOn(stderr: NodeJS.WriteStream): Bar {
+  return stderr.isTTY ? terminalBar(stderr) : plainProgress(stderr);
 }
 
-function plainProgress(stderr: NodeJS.WriteStream): Progress {
+function plainProgress(stderr: NodeJS.WriteStream): Bar {
   let next = PLAIN_STEP_PERCENT;
-  const show: Progress["show"] = (done, total, label) => {
+  const show: Bar["show"] = (done, total, label) => {
     const percent = Math.floor((100 * done) / total);
     if (percent < next || done === total) return;
     next = percent + PLAIN_STEP_PERCENT;

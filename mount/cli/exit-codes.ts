@@ -17,6 +17,8 @@ const table = {
   noFuse: { status: 5, meaning: "no FUSE here: no /dev/fuse, no mount(8), or not the transport that was asked for" },
   permission: { status: 6, meaning: "not permitted: needs root, or a user and mount namespace of its own" },
   mountFailed: { status: 7, meaning: "mounting, serving or unmounting failed for another reason" },
+  violated: { status: 8, meaning: "check: a scenario fails; the interleaving that shows it was printed" },
+  unfinished: { status: 9, meaning: "check: nothing was found, but a limit ended it before everything was explored" },
   internal: { status: 70, meaning: "an error in synthproc itself" },
   runFailed: { status: 125, meaning: "run: the simulation could not be set up, for any reason but wrong usage" },
   notExecutable: { status: 126, meaning: "run: the command was found but could not be executed" },

@@ -7,7 +7,7 @@ import { errorText } from "../errors.ts";
 import { parseMetricsAddress } from "../metrics-address.ts";
 import type { TransportName } from "../transport/transport.ts";
 
-const MAX_THREADS = 64;
+export const MAX_THREADS = 64;
 export const MAX_SEED = 2 ** 32 - 1;
 
 /** Options of `mount` and `run`. */

@@ -1,7 +1,7 @@
 /** Parts of the command line that need no child process. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { leftText } from "../../mount/cli/bench.ts";
+import { leftText } from "../../mount/cli/bar.ts";
 import { parseStats } from "../../mount/cli/stats.ts";
 import { progressLine, progressText } from "../../mount/cli/progress.ts";
 import { explain } from "../../mount/cli/failure.ts";

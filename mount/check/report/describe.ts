@@ -1,0 +1,71 @@
+/** Verdicts, extents and commands in words: what text and page have in common. */
+import type { Extent } from "../../../src/check/scenario.ts";
+import { integer, plural, rate } from "../../bench/report/format.ts";
+import type { CheckResult, Job, Outcome, Verdict } from "../result.ts";
+
+/** In the order in which totals name them. */
+export const VERDICTS: readonly Verdict[] = ["holds", "fails", "broken", "not finished", "not run"];
+
+/** `all`, `2 preemptions`, `1,000 runs, depth 3` */
+export function extentText(extent: Extent): string {
+  if (extent.kind === "all") return "all";
+  if (extent.kind === "bounded") return plural(extent.preemptions, "preemption");
+  return `${plural(extent.runs, "run")}, depth ${extent.depth}`;
+}
+
+/** What was shown: `holds`, `fails: deadlock`, or `nothing found`, since a sample proves nothing. */
+export function verdictText({ verdict, report, extent }: Outcome): string {
+  if (verdict === "fails") return `fails: ${report?.failure?.kind}`;
+  return verdict === "holds" && extent.kind === "sampled" ? "nothing found" : verdict;
+}
+
+/** `io/exec (locked)` */
+export function jobName({ scenario, form }: Pick<Job, "scenario" | "form">): string {
+  return `${scenario} (${form})`;
+}
+
+/** `0.03 s`, `12.3 s`, `2 min 5 s`. */
+export function seconds(milliseconds: number): string {
+  const value = milliseconds / 1000;
+  if (value >= 60) return `${Math.floor(Math.round(value) / 60)} min ${Math.round(value) % 60} s`;
+  return `${value.toFixed(value < 10 ? 2 : 1)} s`;
+}
+
+/** `3 hold, 1 fails` */
+export function totals({ outcomes }: CheckResult): string {
+  const parts = VERDICTS.map((verdict) => {
+    const count = outcomes.filter((outcome) => outcome.verdict === verdict).length;
+    return count === 0 ? "" : `${integer(count)} ${counted(verdict, count)}`;
+  });
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+function counted(verdict: Verdict, count: number): string {
+  return count === 1 ? verdict : verdict.replace(/^(hold|fail)s$/, "$1");
+}
+
+/** `35 executions in 0.12 s by 2 threads, 98 k a second each` */
+export function effort({ outcomes, milliseconds, jobs }: CheckResult): string {
+  const reports = outcomes.flatMap(({ report }) => (report === null ? [] : [report]));
+  const executions = reports.reduce((sum, report) => sum + report.executions + report.blocked, 0);
+  const busy = reports.reduce((sum, report) => sum + report.milliseconds, 0);
+  const pace = busy > 0 ? `, ${rate((1000 * executions) / busy)} a second each` : "";
+  return `${plural(executions, "execution")} in ${seconds(milliseconds)} by ${plural(jobs, "thread")}${pace}`;
+}
+
+/** The command that runs a failing schedule again. */
+export function replayCommand({ scenario, form }: Pick<Job, "scenario" | "form">, schedule: string): string {
+  return `synthproc check ${scenario} --form ${form} --replay ${quoted(schedule)}`;
+}
+
+/** As a shell takes it. */
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** What is wrong, as one sentence with its number. */
+export function failureText({ report }: Outcome): string {
+  const failure = report?.failure;
+  if (failure === null || failure === undefined) return "";
+  return `${failure.kind} in execution ${integer(failure.execution)}: ${failure.message}`;
+}

@@ -1,0 +1,131 @@
+/** The result as one page of HTML that needs nothing else: no script, no network. */
+import { MISSING, integer } from "../../bench/report/format.ts";
+import type { Content } from "../../bench/report/markup.ts";
+import { Markup, html } from "../../bench/report/markup.ts";
+import type { CheckResult, Outcome, Verdict } from "../result.ts";
+import * as describe from "./describe.ts";
+import { tell } from "./story.ts";
+import { CHECK_STYLE } from "./style.ts";
+import { DEED_TEXTS, mark, timeline } from "./timeline.ts";
+import type { Deed } from "./words.ts";
+
+/** The whole page; it is well-formed XML too. */
+export function renderHtml(result: CheckResult): string {
+  const failures = result.outcomes.filter(({ verdict }) => verdict === "fails" || verdict === "broken");
+  const page = html`<html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
+      <title>synthproc check: ${describe.totals(result)}</title>
+      <style>
+        ${new Markup(CHECK_STYLE)}
+      </style>
+    </head>
+    <body>
+      <main>${[heading(result), overview(result), ...failures.map(failureSection)]}</main>
+    </body>
+  </html>`;
+  return `<!DOCTYPE html>\n${page.text}\n`;
+}
+
+function heading(result: CheckResult): Markup {
+  const ended = result.interrupted === null ? [] : html`<p class="warning small">Ended by ${result.interrupted}.</p>`;
+  return html`<header>
+    <h1>synthproc check</h1>
+    <p class="muted">Interleavings of the shipped protocol code, synthproc ${result.version}</p>
+    <dl class="facts">
+      <dt>Verdict</dt>
+      <dd>${describe.totals(result)}</dd>
+      <dt>Explored</dt>
+      <dd>${describe.effort(result)}</dd>
+    </dl>
+    ${ended}
+  </header>`;
+}
+
+const CLASSES: Readonly<Record<Verdict, string>> = {
+  holds: "holds",
+  fails: "fails",
+  broken: "broken",
+  "not finished": "unfinished",
+  "not run": "muted",
+};
+
+function overview({ outcomes }: CheckResult): Markup {
+  const heads = ["form", "verdict", "bound", "executions", "given up", "traces", "time"];
+  const figures: readonly string[] = ["executions", "given up", "traces", "time"];
+  return html`<section aria-labelledby="overview">
+    <h2 id="overview">Scenarios</h2>
+    <div class="scroll" tabindex="0" role="region" aria-labelledby="overview">
+      <table class="summary">
+        <thead>
+          <tr>
+            <th scope="col">scenario</th>
+            ${heads.map((name) => html`<th scope="col" class="${figures.includes(name) ? "figure" : ""}">${name}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${outcomes.map(outcomeRow)}
+        </tbody>
+      </table>
+    </div>
+  </section>`;
+}
+
+function outcomeRow(outcome: Outcome): Markup {
+  const { scenario, form, extent, report, verdict, about } = outcome;
+  const figure = (value: number | undefined): Markup =>
+    html`<td class="figure">${value === undefined ? MISSING : integer(value)}</td>`;
+  const text = describe.verdictText(outcome);
+  const shown = verdict === "fails" || verdict === "broken" ? html`<a href="#${anchor(outcome)}">${text}</a>` : text;
+  return html`<tr>
+    <th scope="row" title="${about}">${scenario}</th>
+    <td>${form}</td>
+    <td><span class="${CLASSES[verdict]}">${shown}</span></td>
+    <td>${describe.extentText(extent)}</td>
+    ${figure(report?.executions)}${figure(report?.blocked)}${figure(report?.traces)}
+    <td class="figure">${report === null ? MISSING : describe.seconds(report.milliseconds)}</td>
+  </tr>`;
+}
+
+function anchor({ scenario, form }: Outcome): string {
+  return `${scenario}-${form}`.replace(/[^A-Za-z0-9_-]/g, "-");
+}
+
+function failureSection(outcome: Outcome): Markup {
+  const id = anchor(outcome);
+  return html`<section aria-labelledby="${id}">
+    <h2 id="${id}">${describe.jobName(outcome)}</h2>
+    <p class="muted">${outcome.about}</p>
+    ${failureContent(outcome, id)}
+  </section>`;
+}
+
+function failureContent(outcome: Outcome, id: string): Content {
+  const failure = outcome.report?.failure;
+  if (failure === undefined || failure === null || outcome.replay === null) {
+    return html`<p class="wrong">It could not be explored: ${outcome.error ?? "there is no run to show"}</p>`;
+  }
+  const caption = "One row for each access to a word that threads contend for";
+  return html`<p class="wrong">${describe.failureText(outcome)}</p>
+    <p class="small again">Again: <code>${describe.replayCommand(outcome, failure.schedule)}</code></p>
+    <div class="card">${key()}${timeline(tell(outcome.replay), `${id}-run`, caption)}</div>`;
+}
+
+const DEEDS: readonly Deed[] = ["reads", "writes", "sleeps", "wakes"];
+
+function key(): Markup {
+  const marks = DEEDS.map(
+    (deed) =>
+      html`<span class="key"
+        ><svg viewBox="0 0 22 26" aria-hidden="true">${mark(deed, 11)}</svg>${DEED_TEXTS[deed]}</span
+      > `,
+  );
+  return html`<p class="small">${marks}</p>
+    <p class="small muted">
+      Arrows lead from a store to another thread that finds its value, and, dashed, from a waker to the woken. Rows have
+      a line above them where another thread goes on. Point at one or choose it for details; arrow keys go through the
+      run.
+    </p>`;
+}

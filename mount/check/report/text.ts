@@ -1,0 +1,146 @@
+/** The result, and the run of a failing schedule, as text for a terminal. */
+import Table from "cli-table3";
+import type { Replay, Site } from "../../../src/check/explore/report.ts";
+import type { Scenario } from "../../../src/check/scenario.ts";
+import { formsOf } from "../../../src/check/scenario.ts";
+import { MISSING, integer } from "../../bench/report/format.ts";
+import type { Paint } from "../../bench/report/lines.ts";
+import { colouredPaint, plainPaint } from "../../bench/report/lines.ts";
+import type { CheckResult, Outcome } from "../result.ts";
+import { extentOf } from "../select.ts";
+import * as describe from "./describe.ts";
+import type { Event, Story } from "./story.ts";
+import { tell } from "./story.ts";
+
+export interface TextOptions {
+  /** ANSI colours. */
+  readonly colour: boolean;
+  /** Below each access, the calls that led to it. */
+  readonly stacks: boolean;
+}
+
+/** "given up": executions that were not run to their end, since what was left had been explored before. */
+const HEAD = ["scenario", "form", "bound", "executions", "given up", "traces", "verdict", "time"];
+const FIGURES: readonly string[] = ["executions", "given up", "traces", "time"];
+
+const BORDERLESS = Object.fromEntries(
+  ["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"]
+    .concat(["left", "left-mid", "mid", "mid-mid", "right", "right-mid"])
+    .map((name) => [name, ""]),
+);
+
+/** The scenarios there are, a line each. */
+export function renderList(scenarios: readonly Scenario[]): string {
+  const table = borderless({});
+  for (const spec of scenarios) {
+    table.push([spec.name, formsOf(spec).join(", "), describe.extentText(extentOf(spec)), spec.about]);
+  }
+  return trimmed(table.toString());
+}
+
+/** The whole report: for each failure its interleaving, then the table. */
+export function renderText(result: CheckResult, options: TextOptions): string {
+  const paint = paintOf(options);
+  const parts = [
+    ...result.outcomes.map((outcome) => failureBlock(outcome, options)),
+    outcomesTable(result, paint),
+    result.interrupted === null ? "" : `Ended by ${result.interrupted}; what is listed as explored stands.`,
+    `${describe.totals(result)}; ${describe.effort(result)}`,
+  ];
+  return trimmed(parts.filter((part) => part !== "").join("\n\n"));
+}
+
+/** The run of one schedule, and what is wrong with it. */
+export function renderReplay(name: string, replay: Replay, options: TextOptions): string {
+  const paint = paintOf(options);
+  const verdict =
+    replay.failure === null
+      ? "Nothing is wrong with this run."
+      : paint.bold(`${replay.failure.kind}: ${replay.failure.message}`);
+  return trimmed([paint.bold(name), interleaving(tell(replay), options), "", verdict].join("\n"));
+}
+
+function failureBlock(outcome: Outcome, options: TextOptions): string {
+  const paint = paintOf(options);
+  const title = paint.bold(describe.jobName(outcome));
+  if (outcome.verdict === "broken") return `${title}\n\nIt could not be explored: ${outcome.error}`;
+  const failure = outcome.report?.failure;
+  if (failure === undefined || failure === null || outcome.replay === null) return "";
+  return [
+    title,
+    interleaving(tell(outcome.replay), options),
+    "",
+    paint.bold(describe.failureText(outcome)),
+    `Again: ${describe.replayCommand(outcome, failure.schedule)}`,
+  ].join("\n");
+}
+
+/** Stands where another thread goes on. */
+const SWITCH = "→";
+
+/** One line an access. */
+export function interleaving({ events }: Story, options: TextOptions): string {
+  const colours = laneColours(options);
+  const table = borderless({ colAligns: ["right"] });
+  for (const event of events) {
+    const { number, lane, thread, site } = event;
+    const mark = event.switched ? SWITCH : " ";
+    table.push([String(number), `${mark} ${colours(lane, thread)}`, placeText(site), site.fn, eventText(event)]);
+  }
+  const lines = table.toString().split("\n");
+  if (!options.stacks) return lines.join("\n");
+  return lines.flatMap((line, index) => [line, ...callLines(events[index]!)]).join("\n");
+}
+
+function eventText({ text, wokenBy }: Event): string {
+  return wokenBy === null ? text : `${text} (woken by ${wokenBy})`;
+}
+
+function callLines({ callers }: Event): string[] {
+  return callers.map((site) => `          in ${site.fn}, ${placeText(site)}`);
+}
+
+/** `src/kernel/exec.ts:120` */
+export function placeText({ file, line }: Site): string {
+  return line === 0 ? file : `${file}:${line}`;
+}
+
+/** Cyan, magenta, yellow, green, blue, and over again. */
+const LANE_COLOURS = [36, 35, 33, 32, 34];
+
+function laneColours({ colour }: TextOptions): (lane: number, text: string) => string {
+  if (!colour) return (_, text) => text;
+  return (lane, text) => `\u001b[${LANE_COLOURS[lane % LANE_COLOURS.length]}m${text}\u001b[39m`;
+}
+
+function outcomesTable({ outcomes }: CheckResult, paint: Paint): string {
+  const table = borderless({
+    head: HEAD,
+    colAligns: HEAD.map((name) => (FIGURES.includes(name) ? "right" : "left")),
+  });
+  for (const outcome of outcomes) table.push(outcomeRow(outcome, paint));
+  return table.toString();
+}
+
+function outcomeRow(outcome: Outcome, paint: Paint): string[] {
+  const { scenario, form, extent, report, verdict } = outcome;
+  const figures =
+    report === null ? [MISSING, MISSING, MISSING] : [report.executions, report.blocked, report.traces].map(integer);
+  const painted = paint.verdict(verdict === "holds" ? "better" : "worse", describe.verdictText(outcome));
+  const time = report === null ? MISSING : describe.seconds(report.milliseconds);
+  return [scenario, form, describe.extentText(extent), ...figures, painted, time];
+}
+
+function paintOf({ colour }: TextOptions): Paint {
+  return colour ? colouredPaint() : plainPaint();
+}
+
+function borderless(options: Table.TableConstructorOptions): Table.Table {
+  const style = { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true };
+  return new Table({ ...options, chars: { ...BORDERLESS, middle: "  " }, style });
+}
+
+/** Without blanks at the ends of lines. */
+function trimmed(text: string): string {
+  return `${text.trimEnd()}\n`.replace(/[ \t]+$/gm, "");
+}
