@@ -46,7 +46,7 @@ export const EXEC_UPDATE_FINDINGS: readonly Finding[] = [
   { name: `kcmp: ${EARLY_CHECK}`, scenario: "kcmp/exec-first" },
   { name: "kcmp: the second count is taken when all is compared", scenario: "kcmp/exec-second" },
   { name: "kcmp: the fallback takes no locks", scenario: "kcmp/exec-first" },
-  { name: "kcmp: only one of the two locks is taken", scenario: "kcmp/exec-both" },
+  { name: "kcmp: only one of the two locks is taken", scenario: "kcmp/exec-first" },
   { name: "kcmp: the odd bump comes too late", scenario: "kcmp/exec-first" },
   { name: "kcmp: exec ends its section before the credentials change", scenario: "kcmp/exec-first" },
   { name: "kcmp: what is not equal is always less", scenario: "kcmp/antisymmetric" },

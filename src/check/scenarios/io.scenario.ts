@@ -2,7 +2,7 @@
 import { ESRCH } from "../../kernel/errno.ts";
 import type { ExecPrepared } from "../../kernel/exec.ts";
 import { execCommit, execFinish, execPrepare, execRefused } from "../../kernel/exec.ts";
-import { exitThread } from "../../kernel/exit.ts";
+import { exitGroup, exitThread, reap } from "../../kernel/exit.ts";
 import { setIdentity } from "../../kernel/identity.ts";
 import { IoSnapshot, accountIo, doIoAccounting } from "../../kernel/io-accounting.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
@@ -45,7 +45,8 @@ function account(k: Kernel, task: Ptr, units: number): void {
 /** What the owner reads. @param whole the group, not the thread alone */
 function readIo(k: Kernel, pid: number, whole: boolean): IoRead {
   const s = new IoSnapshot();
-  const error = doIoAccounting(k, findTask(k, pid), whole, caller(OWNER), s);
+  const task = findTask(k, pid);
+  const error = task === 0 ? -ESRCH : doIoAccounting(k, task, whole, caller(OWNER), s);
   const counters = [s.rchar, s.wchar, s.syscr, s.syscw, s.readBytes, s.writeBytes, s.cancelledWriteBytes] as const;
   return { who: "owner", error, counters };
 }
@@ -332,6 +333,29 @@ export const threadExit = scenario({
     countIs(k, "the credentials", k.m.load(owned.task + TASK.cred) + CRED.usage, 1) ??
     countIs(k, "the address space", k.m.load(owned.task + TASK.mm) + MM.mmUsers, 1) ??
     countIs(k, "the process", owned.signal + SIGNAL.sigcnt, 1),
+});
+
+export const exit = scenario({
+  name: "io/exit",
+  about: "a reader of a process that ends and is reaped: its counters, or that there is no such process",
+  paths: [Path.io],
+  setup: (k) => ({ owned: makeUsed(k) }),
+  threads: {
+    reader: (k, { owned }): IoRead => readIo(k, owned.pid, true),
+    exit: (k, { owned }): number => {
+      exitGroup(k, owned.task, 0);
+      return reap(k, owned.task);
+    },
+  },
+  check: (k, { owned }, { reader, exit: reaped }) => {
+    if (reaped !== 0) return `the process was not reaped: ${reaped}`;
+    return (
+      (reader.error === -ESRCH ? null : judgeImageIo(reader, IO_WHOLE, [state(OPEN, 1, 1)])) ??
+      execsAreOver(k, owned, 0) ??
+      countIs(k, "the task", owned.task + TASK.usage, 0) ??
+      countIs(k, "the process", owned.signal + SIGNAL.sigcnt, 0)
+    );
+  },
 });
 
 export const counting = scenario({

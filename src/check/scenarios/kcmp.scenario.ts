@@ -1,6 +1,8 @@
 /** kcmp: two tasks, each of which may exec meanwhile. */
+import { ESRCH } from "../../kernel/errno.ts";
 import type { ExecPrepared } from "../../kernel/exec.ts";
 import { execCommit, execFinish } from "../../kernel/exec.ts";
+import { exitGroup, reap } from "../../kernel/exit.ts";
 import { closeFd, fdLookup, fileNew, installFdAt } from "../../kernel/files.ts";
 import { CLONE_FS, CLONE_SIGHAND, CLONE_VM } from "../../kernel/flags.ts";
 import { copyProcess } from "../../kernel/fork.ts";
@@ -304,6 +306,32 @@ export const parked = scenario({
     return (
       (parks ? null : judgeAnswers([{ result: reader, first: states[0], second: states[1] }])) ??
       pairIsWhole(k, pair, [1, 1])
+    );
+  },
+});
+
+export const exit = scenario({
+  name: "kcmp/exit",
+  about: "a comparison of two tasks, the second of which ends and is reaped",
+  paths: [Path.kcmp],
+  setup: (k) => ({ pair: makePair(k, CLONE_VM) }),
+  threads: {
+    reader: (k, { pair: { a, b } }): number => compare(k, a, b, KcmpType.VM),
+    exit: (k, { pair: { b } }): number => {
+      exitGroup(k, b.task, 0);
+      return reap(k, b.task);
+    },
+  },
+  check: (k, { pair: { a, b, kept } }, { reader, exit: reaped }) => {
+    if (reaped !== 0) return `the process was not reaped: ${reaped}`;
+    const second = [state(OPEN, 1, kept), state(OPEN, 1, 0)];
+    return (
+      (reader === -ESRCH ? null : judgeAnswers([{ result: reader, first: statesOf(kept, null, 0), second }])) ??
+      execsAreOver(k, a, 0) ??
+      countIs(k, "the first task", a.task + TASK.usage, 1) ??
+      countIs(k, "the second task", b.task + TASK.usage, 0) ??
+      countIs(k, "the second process", b.signal + SIGNAL.sigcnt, 0) ??
+      countIs(k, "the address space", kept + MM.mmUsers, 2)
     );
   },
 });
