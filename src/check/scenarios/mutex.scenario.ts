@@ -1,0 +1,100 @@
+/** The mutex by itself. */
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { Ptr } from "../../sync/atomics.ts";
+import { LockClass } from "../../sync/lockdep.ts";
+import { MUTEX_WORDS, mutexLockKillable, mutexUnlock } from "../../sync/mutex.ts";
+import { WAIT_EINTR, WAIT_OK, WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
+import { words } from "../model.ts";
+import { scenario } from "../scenario.ts";
+import { parkUntil } from "./parking.ts";
+
+interface Plan {
+  readonly lock: Ptr;
+  readonly count: Ptr;
+  /** Not 0 once the waiter has been killed. */
+  readonly killed: Ptr;
+}
+
+function plan(k: Kernel): Plan {
+  return { lock: words(k, MUTEX_WORDS), count: words(k, 1), killed: words(k, 1) };
+}
+
+/** Raises the count under the lock. @returns what the wait for it gave */
+function raiseLocked(k: Kernel, { lock, count }: Plan): number {
+  const result = mutexLockKillable(k.t, lock, LockClass.openFile);
+  if (result !== WAIT_OK) return result;
+  k.m.store(count, k.m.load(count) + 1);
+  mutexUnlock(k.t, lock, LockClass.openFile);
+  return result;
+}
+
+/** The lock is free, and so many have had it. */
+function judge(k: Kernel, { lock, count }: Plan, times: number): string | null {
+  if (k.m.load(lock) !== 0) return `the lock is left as ${k.m.load(lock)}`;
+  return k.m.load(count) === times ? null : `counted ${k.m.load(count)}, not ${times}`;
+}
+
+/** What the wait of one who may be killed can give. */
+function taken(result: number, refusal: number): number {
+  if (result === WAIT_OK) return 1;
+  if (result === refusal) return 0;
+  throw new Error(`a wait gave ${result}`);
+}
+
+export const exclusion = scenario({
+  name: "mutex/exclusion",
+  about: "three threads hold the lock one after another: none sleeps on",
+  quick: true,
+  setup: plan,
+  threads: { first: raiseLocked, second: raiseLocked, third: raiseLocked },
+  check: (k, plan) => judge(k, plan, 3),
+});
+
+export const kill = scenario({
+  name: "mutex/kill",
+  about: "a waiter is killed while the lock is given back: it has it or not, and nobody else sleeps on",
+  setup: plan,
+  timeouts: 1,
+  threads: {
+    holder: raiseLocked,
+    victim: (k, plan): number => {
+      k.t.interruptWord = plan.killed;
+      return raiseLocked(k, plan);
+    },
+    other: raiseLocked,
+    killer: (k, { killed }): void => k.m.store(killed, 1),
+  },
+  check: (k, plan, { victim }) => judge(k, plan, 2 + taken(victim, WAIT_EINTR)),
+});
+
+export const wouldBlock = scenario({
+  name: "mutex/would-block",
+  about: "a thread that must not sleep is sent away, and nobody sleeps on for that",
+  quick: true,
+  setup: plan,
+  threads: {
+    server: (k, plan): number => {
+      k.t.maySleep = false;
+      return raiseLocked(k, plan);
+    },
+    first: raiseLocked,
+    second: raiseLocked,
+  },
+  check: (k, plan, { server }) => judge(k, plan, 2 + taken(server, WAIT_WOULD_BLOCK)),
+});
+
+export const parked = scenario({
+  name: "mutex/parked",
+  about: "a request that had to wait for the lock is tried again when it is free",
+  quick: true,
+  setup: plan,
+  threads: {
+    server: (k, plan): void => {
+      k.t.maySleep = false;
+      parkUntil(k, () => raiseLocked(k, plan) === WAIT_OK);
+    },
+    holder: raiseLocked,
+    other: raiseLocked,
+  },
+  check: (k, plan) => judge(k, plan, 3),
+});
