@@ -38,7 +38,10 @@ describe("an access in words", () => {
     [{ operation: "compareExchange", operands: [0, -1], result: 0 }, 0, "w: 0 -> -1", -1],
     [{ operation: "compareExchange", operands: [0, -1], result: 2 }, 2, "w is 2, not 0", 2],
     [{ operation: "wait", operands: [5], result: "sleeps" }, 5, "sleeps while w is 5", 5],
-    [{ operation: "wait", operands: [5], result: "timed out" }, 5, "no longer waits for w: timed out", undefined],
+    [{ operation: "wait", operands: [5], result: "goes on" }, 6, "need not sleep: w is not 5", undefined],
+    [{ operation: "wake", operands: [], result: null }, 6, "goes on, woken (w)", undefined],
+    [{ operation: "timeout", operands: [], result: null }, 5, "sleeps no longer: its time has run out (w)", undefined],
+    [{ operation: "plainWrite", operands: [4], result: null }, 5, "w: 5 -> 4, a plain access", 4],
     [{ operation: "nap", operands: [1], result: "sleeps" }, 1, "naps while w is 1", 1],
     [{ operation: "notify", operands: [1], result: 0 }, 1, "wakes nobody, since none sleeps on w", undefined],
     [{ operation: "notify", operands: [9], result: 2 }, 1, "wakes 2 on w", undefined],
@@ -78,7 +81,7 @@ describe("the story of a run", () => {
     const sleeps = (thread: string): TraceStep => ({ ...at, thread, operation: "wait", word: "w", result: "sleeps" });
     const wakes: TraceStep = { ...at, thread: "d", operation: "notify", word: "w", result: 1 };
     const loads = (thread: string): TraceStep => ({ ...at, thread, operation: "load", word: "v", result: 0 });
-    const late: TraceStep = { ...at, thread: "a", operation: "wait", word: "w", result: "timed out" };
+    const late: TraceStep = { ...at, thread: "a", operation: "timeout", word: "w", result: null };
     const steps = [sleeps("a"), sleeps("b"), sleeps("c"), late, wakes, loads("c"), loads("b")];
     const woken = tell({ steps, failure: null }).events.map((event) => event.wokenBy);
     expect(woken).toEqual([null, null, null, null, null, null, 5]);

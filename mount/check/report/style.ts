@@ -36,7 +36,7 @@ ${LANES}
 .run .lanes label { overflow: visible; }
 .run col.number { width: 44px; }
 .run col.thread { width: 110px; }
-.run col.place { width: 34%; }
+.run col.place { width: 30%; }
 .run td.number { text-align: right; color: var(--muted); padding-right: 12px; }
 .run td.thread { color: var(--thread); font-weight: 600; }
 .run td.place { color: var(--muted); }
@@ -58,8 +58,9 @@ tr:hover .arrow .shaft, tr:has(:checked) .arrow .shaft { opacity: 1; stroke-widt
 .detail { display: none; position: fixed; z-index: 1; left: 0; right: 0; bottom: 0; max-height: 40vh; overflow: auto;
   background: var(--card); color: var(--ink); border-top: 2px solid var(--thread); padding: 10px 24px 14px;
   white-space: normal; line-height: 1.45; box-shadow: 0 -4px 16px rgb(0 0 0 / 0.18); }
-.detail p { margin: 0 auto 6px; max-width: 1072px; font-size: 0.9375rem; }
-.detail dl { display: grid; grid-template-columns: max-content 1fr; gap: 1px 14px; margin: 0 auto; max-width: 1072px; }
+.detail > div { margin: 0 auto; max-width: 1072px; }
+.detail p { margin: 0 0 6px; max-width: none; font-size: 0.9375rem; }
+.detail dl { display: grid; grid-template-columns: max-content 1fr; gap: 1px 14px; margin: 0; }
 .detail dt { color: var(--muted); }
 .detail dd { margin: 0; overflow-wrap: anywhere; }
 .detail .name { color: var(--thread); margin: 0 6px; }

@@ -164,14 +164,16 @@ function details(event: Event, { events }: Story, id: string): Markup {
   if (seenBy.length > 0) facts.push(["seen by", links(seenBy)]);
   if (woke.length > 0) facts.push(["woke", links(woke)]);
   return html`<div class="detail">
-    <p><b>${number}</b> <b class="name">${thread}</b> ${text}<label class="close" for="${id}-none">×</label></p>
-    <dl>
-      ${facts.map(
-        ([term, content]) =>
-          html`<dt>${term}</dt>
-            <dd>${content}</dd>`,
-      )}
-    </dl>
+    <div>
+      <p><b>${number}</b> <b class="name">${thread}</b> ${text}<label class="close" for="${id}-none">×</label></p>
+      <dl>
+        ${facts.map(
+          ([term, content]) =>
+            html`<dt>${term}</dt>
+              <dd>${content}</dd>`,
+        )}
+      </dl>
+    </div>
   </div>`;
 }
 

@@ -35,6 +35,8 @@ function change(reads: boolean, compute: (old: number, operand: number) => numbe
   return { deed: () => "writes", reads, after, text };
 }
 
+const STORE = change(false, (_, value) => value);
+
 const COMPARE_EXCHANGE: Operation = {
   deed: (step) => (swapped(step) ? "writes" : "reads"),
   reads: true,
@@ -54,10 +56,21 @@ function wait(verb: string): Operation {
     after: ({ result, operands }) => (result === "sleeps" ? operands[0] : undefined),
     text: ({ word, operands, result }) => {
       const [expected] = operands;
-      if (result === "sleeps") return `${verb} while ${word} is ${expected}`;
-      return result === "timed out" ? `no longer waits for ${word}: timed out` : `goes on (${word})`;
+      return result === "sleeps"
+        ? `${verb} while ${word} is ${expected}`
+        : `need not sleep: ${word} is not ${expected}`;
     },
   };
+}
+
+/** How a sleep ends: no access, but a moment of the run. */
+function goesOn(how: string): Operation {
+  return { deed: () => "reads", reads: false, after: () => undefined, text: ({ word }) => `${how} (${word})` };
+}
+
+/** The same, of memory that only one thread should see at the moment. */
+function plain(operation: Operation): Operation {
+  return { ...operation, text: (step, before) => `${operation.text(step, before)}, a plain access` };
 }
 
 const NOTIFY: Operation = {
@@ -71,7 +84,7 @@ const NOTIFY: Operation = {
 const OPERATIONS: { readonly [name: string]: Operation | undefined } = {
   load: LOAD,
   loadU32: LOAD,
-  store: change(false, (_, value) => value),
+  store: STORE,
   add: change(true, (old, delta) => old + delta),
   or: change(true, (old, bits) => old | bits),
   and: change(true, (old, bits) => old & bits),
@@ -80,6 +93,10 @@ const OPERATIONS: { readonly [name: string]: Operation | undefined } = {
   wait: wait("sleeps"),
   nap: wait("naps"),
   notify: NOTIFY,
+  wake: goesOn("goes on, woken"),
+  timeout: goesOn("sleeps no longer: its time has run out"),
+  plainRead: plain(LOAD),
+  plainWrite: plain(STORE),
 };
 
 function found({ result }: TraceStep): number | undefined {
