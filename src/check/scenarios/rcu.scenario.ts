@@ -110,7 +110,6 @@ export const online = scenario({
 export const sleeper = scenario({
   name: "rcu/sleeper",
   together: true,
-  together: true,
   about: "a reader sleeps, offline meanwhile: no grace period waits for it, and what it finds afterwards is good",
   setup: (k) => published(k, 1),
   threads: {
@@ -132,7 +131,6 @@ export const sleeper = scenario({
 
 export const server = scenario({
   name: "rcu/server",
-  together: true,
   together: true,
   about: "a thread that serves requests stays online while it sleeps, and keeps what it has found",
   setup: (k) => published(k, 1),
