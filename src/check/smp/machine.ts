@@ -118,6 +118,7 @@ export class VirtualMachine {
   private shared: Line<Cpu>[] = [];
   private sleepers = new Map<Ptr, Cpu[]>();
   private current = new Cpu(0);
+  private moment = 0;
 
   /**
    * A machine of so many CPUs, all of whose caches are empty.
@@ -133,6 +134,7 @@ export class VirtualMachine {
     this.shared = [];
     this.sleepers = new Map();
     this.current = this.cpus[0] as Cpu;
+    this.moment = 0;
   }
 
   /** Runs code that nobody else can get in the way of, on a machine of one CPU. */
@@ -155,6 +157,7 @@ export class VirtualMachine {
     while (!done()) {
       const event = this.events.pop();
       if (event === undefined) return;
+      this.moment = event.time;
       this.happen(event);
     }
   }
@@ -162,6 +165,11 @@ export class VirtualMachine {
   /** The time of the CPU whose thread runs: to be called by threads. */
   now(): number {
     return this.current.clock;
+  }
+
+  /** The moment of the latest event. */
+  time(): number {
+    return this.moment;
   }
 
   /** Local work of the CPU whose thread runs: to be called by threads. */
