@@ -37,13 +37,14 @@ export interface Program {
 
 /**
  * Bundles the threads of the runs, with source files edited.
+ * @param entry the program; main.ts unless given
  * @throws Error if a text to be replaced isn't found exactly once
  */
-export async function bundle(edits: readonly Edit[] = []): Promise<Program> {
+export async function bundle(edits: readonly Edit[] = [], entry = ENTRY): Promise<Program> {
   const edited = applyEdits(edits);
   const result = await build({
     absWorkingDir: ROOT,
-    entryPoints: [ENTRY],
+    entryPoints: [entry],
     outfile: "main.mjs",
     write: false,
     bundle: true,
@@ -60,8 +61,8 @@ export async function bundle(edits: readonly Edit[] = []): Promise<Program> {
   return { path, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-/** Texts of the edited files, by absolute path. */
-function applyEdits(edits: readonly Edit[]): Map<string, string> {
+/** Texts of the edited files, by absolute path. @throws Error if a text to be replaced is not found exactly once */
+export function applyEdits(edits: readonly Edit[]): Map<string, string> {
   const texts = new Map<string, string>();
   for (const { file, find, replace } of edits) {
     const path = join(ROOT, file);
