@@ -1,0 +1,41 @@
+/** What a thread does to shared memory, as a number. */
+
+/** Operations. Those up to `notify` are methods of Memory that may be delayed. */
+export const Op = {
+  load: 0,
+  loadU32: 1,
+  store: 2,
+  add: 3,
+  or: 4,
+  and: 5,
+  exchange: 6,
+  compareExchange: 7,
+  wait: 8,
+  nap: 9,
+  notify: 10,
+  /** A sleep that runs out of time. */
+  timeout: 11,
+  /** A woken thread goes on; only shown. */
+  wake: 12,
+  /** Plain accesses: never delayed, only shown. */
+  plainRead: 13,
+  plainWrite: 14,
+} as const;
+
+export type OpId = (typeof Op)[keyof typeof Op];
+
+/** Names of the operations, by id. */
+export const OP_NAMES: readonly string[] = Object.keys(Op);
+
+/** How many of its two operands an operation has, by id. */
+export const OPERANDS: readonly number[] = [0, 0, 1, 1, 1, 1, 1, 2, 1, 1, 1, 0, 0, 0, 0];
+
+/** What an access does to a word, or to the queue of those who sleep on it. */
+export const Effect = { none: 0, read: 1, write: 2 } as const;
+export type EffectId = (typeof Effect)[keyof typeof Effect];
+
+/** Added to a thread's number in a list of accesses: its sleep runs out of time. */
+export const LOG_TIMEOUT = 8;
+
+/** Threads that a scenario can have. */
+export const MAX_THREADS = 8;

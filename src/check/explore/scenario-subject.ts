@@ -1,0 +1,50 @@
+/** A scenario of a transformed program, as the machine runs it. */
+import { Cache, cacheName } from "../../kernel/caches.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { HOST } from "../../kernel/layout.ts";
+import { SLAB_CACHE } from "../../shm/slab.ts";
+import { HEADER_WORDS } from "../../shm/struct.ts";
+import type { Memory } from "../../sync/atomics.ts";
+import type { LoadedProgram } from "../interleave/load.ts";
+import type { Form, Results, Scenario } from "../scenario.ts";
+import { runtime } from "./runtime.ts";
+import type { ObjectKinds, Subject } from "./subject.ts";
+
+/** Looks that spinning waits take before they nap or sleep: the first one, and the one of whoever is about to. */
+const SPINS = 1;
+
+/** Sets a scenario up, in an arena of its own. */
+export function scenarioSubject(program: LoadedProgram, spec: Scenario, form: Form): Subject {
+  const { model, sites } = program;
+  runtime.disconnect();
+  const { k, plan } = runtime.solo(model.makeModel(spec, form));
+  const names = Object.keys(spec.threads);
+  const handles = names.map(() => runtime.solo(model.attachThread(k.m.buffer)));
+  for (const handle of handles) handle.m.spins = SPINS;
+  return {
+    memory: k.m,
+    threads: handles.map((handle: Kernel, i) => ({
+      name: names[i],
+      rcuWord: handle.t.rcuWord,
+      start: () => model.runThread(spec, names[i], handle, plan),
+    })),
+    roots: [k, handles, plan],
+    timeouts: spec.timeouts ?? 0,
+    objects: slabObjects(k.m),
+    sites,
+    judge: (results) => {
+      const named: Results = Object.fromEntries(names.map((name, i) => [name, results[i]]));
+      return runtime.solo(model.judge(spec, k, plan, named, form));
+    },
+  };
+}
+
+/** The slab allocator's objects. */
+function slabObjects(m: Memory): ObjectKinds {
+  return {
+    headerWords: HEADER_WORDS,
+    words: (cache) => m.load(HOST.caches + cache * SLAB_CACHE.words + SLAB_CACHE.objectWords),
+    typeStable: (cache) => cache === Cache.vma,
+    name: cacheName,
+  };
+}

@@ -1,0 +1,43 @@
+/** What is explored: a few threads over one arena, and a verdict on what they have done. */
+import type { Memory, Ptr } from "../../sync/atomics.ts";
+import type { Site } from "./report.ts";
+
+/**
+ * A thread that can be stopped at each access to shared memory: it yields where the backend (runtime.ts) answers
+ * undefined, and is resumed with the result of the access.
+ */
+export type Fiber = Generator<unknown, unknown, number | boolean>;
+
+export interface SubjectThread {
+  readonly name: string;
+  /** The word by which it tells that it holds no pointers (rcu.ts), or NULL. */
+  readonly rcuWord: Ptr;
+  /** Begins it, at its first line. */
+  start(): Fiber;
+}
+
+/** What the allocator's notes of objects mean; see Memory.noteObject. */
+export interface ObjectKinds {
+  /** Words of the allocator's own at the beginning of an object, which it may look at whatever the object's state. */
+  readonly headerWords: number;
+  /** Words of each object of a cache, header included. */
+  words(cache: number): number;
+  /** True if readers may look at objects that have been freed (SLAB_TYPESAFE_BY_RCU). */
+  typeStable(cache: number): boolean;
+  name(cache: number): string;
+}
+
+export interface Subject {
+  readonly memory: Memory;
+  /** At most MAX_THREADS. */
+  readonly threads: readonly SubjectThread[];
+  /** Everything outside of the arena that threads or verdict change is reached from these: see checkpoint.ts. */
+  readonly roots: readonly unknown[];
+  /** How often the sleeps of each thread may run out of time. */
+  readonly timeouts: number;
+  readonly objects: ObjectKinds;
+  /** By number; some numbers have none. */
+  readonly sites: readonly (Site | null)[];
+  /** The verdict when all threads have ended: what is wrong, or null. Accesses are done at once. */
+  judge(results: readonly unknown[]): string | null;
+}
