@@ -32,7 +32,7 @@ export interface BuildOptions {
 }
 
 /** A transformed program. */
-export interface TransformedProgram {
+export interface Program {
   /** By path from the root of the checkout. */
   readonly outputs: ReadonlyMap<string, Output>;
   /** By number; some numbers have none. */
@@ -74,7 +74,7 @@ export class ProgramBuilder {
   }
 
   /** Transforms a program. @throws TransformError */
-  transform(entries: readonly string[], edits: Edits = new Map()): TransformedProgram {
+  transform(entries: readonly string[], edits: Edits = new Map()): Program {
     const sources = this.reader.read(entries, edits);
     const facts = this.readFacts(sources);
     const colours = new Colours(facts, alwaysGenerators(sources));
@@ -95,7 +95,7 @@ export class ProgramBuilder {
     });
   }
 
-  private emitAll(files: readonly Facts[], colours: Colours, edits: Edits): TransformedProgram {
+  private emitAll(files: readonly Facts[], colours: Colours, edits: Edits): Program {
     const outputs = new Map<string, Output>();
     const sites: (Site | null)[] = [];
     const place = (facts: Facts, first: number): number => {
@@ -130,7 +130,7 @@ function sameEntries(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, stri
   return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
 }
 
-function writeProgram(outDir: string, entries: readonly string[], { outputs, sites }: TransformedProgram): void {
+function writeProgram(outDir: string, entries: readonly string[], { outputs, sites }: Program): void {
   const folders = new Set([...outputs.keys()].map((file) => join(outDir, dirname(file))));
   for (const folder of folders) mkdirSync(folder, { recursive: true });
   for (const [file, { text }] of outputs) writeFileSync(join(outDir, scriptOf(file)), text);

@@ -112,14 +112,14 @@ class Writer {
     const { expression: receiver } = node.expression as ts.PropertyAccessExpression;
     const site = this.firstSite + this.sites.length;
     this.sites.push(siteOf(this.facts.file, node));
-    const step = kind === "step";
-    this.open(node.getStart(), `${step ? "(" : ""}$.${method}(${site}, `);
+    const [before, after] = kind === "plain" ? ["", ""] : givesNothing(node, method) ? ["(void (", "))"] : ["(", ")"];
+    this.open(node.getStart(), `${before}$.${method}(${site}, `);
     this.visit(receiver);
     this.open(receiver.end, "/*");
     const first = node.arguments.pos;
     this.close(first, "*/, ");
     for (const argument of node.arguments) this.visit(argument);
-    this.close(node.end, step ? " ?? (yield))" : "");
+    this.close(node.end, kind === "step" ? ` ?? (yield)${after}` : "");
   }
 
   private writeArrow(node: ts.ArrowFunction): void {
@@ -149,6 +149,11 @@ class Writer {
   private close(at: number, text: string): void {
     this.inserted.push({ at, text, closes: true });
   }
+}
+
+/** The scheduler has a number for each access; who gives on what a store gives has nothing. */
+function givesNothing(node: ts.Node, method: string): boolean {
+  return (method === "store" || method === "nap") && !ts.isExpressionStatement(node.parent);
 }
 
 type FunctionWithBody = ts.FunctionDeclaration | ts.FunctionExpression | ts.MethodDeclaration;

@@ -32,8 +32,17 @@ function syntaxAt(node: ts.Node): string | null {
   }
   if (ts.isComputedPropertyName(node) && node.expression.getText().startsWith("Symbol."))
     return `[${node.expression.getText()}], which is called unseen: give it a name, and call that`;
-  if (ts.isIdentifier(node) && node.text === "$") return "the name $ is the scheduler's: choose another one";
+  if (ts.isIdentifier(node) && node.text === "$" && isDeclared(node))
+    return "the name $ is the scheduler's: choose another one";
   return null;
+}
+
+/** True for a name that is declared here, and not just said to be there. */
+function isDeclared(node: ts.Identifier): boolean {
+  const { parent } = node;
+  const named = ts.isVariableDeclaration(parent) || ts.isParameter(parent) || ts.isBindingElement(parent);
+  if (!(named || ts.isFunctionLike(parent) || ts.isImportSpecifier(parent)) || parent.name !== node) return false;
+  return (ts.getCombinedModifierFlags(parent as ts.Declaration) & ts.ModifierFlags.Ambient) === 0;
 }
 
 function rawAt(node: ts.Node, checker: ts.TypeChecker): string | null {

@@ -19,7 +19,7 @@ export interface Model {
 }
 
 /** A transformed program. Its objects are of classes of its own. */
-export interface Program {
+export interface LoadedProgram {
   /** By name. Their functions are generators: only the program's model calls them. */
   readonly scenarios: readonly Scenario[];
   readonly model: Model;
@@ -43,7 +43,7 @@ const MODEL_SCRIPT = "src/check/model.js";
  * Loads a tree that {@link buildProgram} has written. The backend has to stand in place: the code takes it from
  * `globalThis[Symbol.for("synthproc.interleave")]` when it's loaded.
  */
-export async function loadProgram(dir: string): Promise<Program> {
+export async function loadProgram(dir: string): Promise<LoadedProgram> {
   const { entries, sites } = JSON.parse(readFileSync(join(dir, PROGRAM_FILE), "utf8")) as ProgramFile;
   const modules = new Map<string, Readonly<Record<string, unknown>>>();
   for (const entry of entries) {
