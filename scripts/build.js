@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000;
 
 function entryPoints() {
   const wanted = /^(cli|index|worker|file-system|(?!spawn-).*-thread)\.ts$/;
-  return ["mount", "mount/bench"].flatMap((folder) =>
+  return ["mount", "mount/bench", "mount/check"].flatMap((folder) =>
     readdirSync(join(root, folder))
       .filter((name) => wanted.test(name))
       .map((name) => join(root, folder, name)),

@@ -1,8 +1,17 @@
 /** The commands with their options and help texts. What a command does is loaded when it runs. */
 import { Command, Option } from "commander";
 import { EXIT_CODES } from "./exit-codes.ts";
-import { MAX_SEED, addLogOptions, addSimulationOptions, decimal, integer, integerList } from "./options.ts";
+import {
+  MAX_SEED,
+  MAX_THREADS,
+  addLogOptions,
+  addSimulationOptions,
+  decimal,
+  integer,
+  integerList,
+} from "./options.ts";
 import type { BenchFlags } from "./bench.ts";
+import type { CheckFlags } from "./check.ts";
 import type { CtlOptions } from "./ctl.ts";
 import type { MountFlags } from "./mount.ts";
 import type { SimulationFlags } from "./options.ts";
@@ -10,6 +19,9 @@ import type { SimulationFlags } from "./options.ts";
 const MAX_PID = 4_194_304;
 /** Instances of ps at a time. */
 const MAX_PS = 1024;
+/** Of preemptions and priority changes; more make no difference to any scenario. */
+const MAX_BOUND = 1000;
+const FORMS = ["lockfree", "locked"];
 
 /** Takes the status with which the program ends. */
 export type Finish = (status: number) => void;
@@ -40,6 +52,7 @@ export function createProgram({ version, argv, limits, finish }: ProgramContext)
   addCapture(program, finish);
   addStats(program, finish);
   addBench(program, finish);
+  addCheck(program, finish);
   return program;
 }
 
@@ -235,6 +248,54 @@ function addBench(program: Command, finish: Finish): void {
       const { bench } = await import("./bench.ts");
       finish(await bench(names, flags, process));
     });
+}
+
+function addCheck(program: Command, finish: Finish): void {
+  const command = program
+    .command("check")
+    .description("Explore the interleavings of the shipped protocol code: prove a scenario, or print what breaks it.")
+    .argument("[names...]", "scenarios, or beginnings of their names (default: all)")
+    .option("-l, --list", "print the scenarios there are: name, forms, bound, what is shown", false)
+    .addOption(new Option("--form <form>", "only this form (default: all that a scenario has)").choices(FORMS))
+    .option("--quick", "only the scenarios that take seconds", false)
+    .addOption(
+      new Option("--bound <n>", "explore with at most so many preemptions, instead of the scenario's own bound")
+        .argParser(integer(0, MAX_BOUND))
+        .conflicts("sample"),
+    )
+    .option("--sample <runs>", "explore so many runs at random instead", integer(1, 1e9))
+    .option("--depth <n>", "of a sample: points of change of priority", integer(0, MAX_BOUND), 3)
+    .option("--seed <n>", "of a sample", integer(0, MAX_SEED), 1)
+    .option("--max-executions <n>", "end a scenario after so many executions", integer(1, 1e12))
+    .option("--time-limit <seconds>", "end a scenario after so long", decimal(0.01, 1e6))
+    .option("--jobs <n>", "threads that explore side by side (default: one per CPU)", integer(1, MAX_THREADS))
+    .option("--keep-going", "explore the other scenarios too when one fails", false);
+  addCheckOutput(command)
+    .addHelpText(
+      "after",
+      examples([
+        "synthproc check --quick",
+        "synthproc check io kcmp --form lockfree",
+        "synthproc check maps --sample 100000 --seed 7 --html report.html",
+      ]) +
+        "\nSIGINT ends it with what is known until then; the exit status is then 128 + the signal's number.\n" +
+        exitStatuses(),
+    )
+    .action(async (names: string[], flags: CheckFlags) => {
+      const { check } = await import("./check.ts");
+      finish(await check(names, flags, process));
+    });
+}
+
+function addCheckOutput(command: Command): Command {
+  return command
+    .option("--replay <schedule>", "run this one schedule of one scenario, and show it")
+    .option("--stacks", "with each access of an interleaving, the calls that led to it", false)
+    .option("--json", "print the result as one JSON document", false)
+    .option("--html <file>", "also write a page that draws what fails, one file that needs nothing else")
+    .option("--save <dir>", "keep failing schedules there (default: in a checkout, fixtures/schedules)")
+    .option("--no-save", "keep none")
+    .option("--program <dir>", "explore another transformed program than the shipped one");
 }
 
 function examples(lines: readonly string[]): string {

@@ -36,6 +36,10 @@ const WRONG: [args: string[], sentence: RegExp][] = [
   [["kcmp", "x", "1", "2", "EPOLL_TFD", "0", "3:4"], /IDX2 is EFD:TFD:TOFF, not "3:4"/],
   [["capture", "--pid", "0"], /whole number from 1/],
   [["stats", "--frob", "x"], /unknown option/],
+  [["check", "--form", "fast"], /Allowed choices are lockfree, locked/],
+  [["check", "--bound", "2", "--sample", "100"], /'--bound <n>' cannot be used with option '--sample <runs>'/],
+  [["check", "--jobs", "0"], /whole number from 1 to 64/],
+  [["check", "--time-limit", "soon"], /number from 0.01/],
 ];
 
 describe("wrong usage", () => {
@@ -114,6 +118,7 @@ describe("help", () => {
       "capture",
       "stats",
       "bench",
+      "check",
     ]);
     for (const command of commands) {
       expect(overview).toMatch(new RegExp(`^  ${command.name()} `, "m"));

@@ -88,6 +88,7 @@ class Past {
     this.goOn(step.thread);
     const value = valueAfter(step);
     if (value !== undefined) this.values.set(step.word, value);
+    else if (deedOf(step) === "writes") this.values.delete(step.word);
     if (deedOf(step) === "writes") this.writers.set(step.word, { number, thread: step.thread });
     if (deedOf(step) === "sleeps") this.sleepers.push({ thread: step.thread, word: step.word });
     if (deedOf(step) === "wakes") this.wake(step, number);

@@ -68,9 +68,9 @@ function goesOn(how: string): Operation {
   return { deed: () => "reads", reads: false, after: () => undefined, text: ({ word }) => `${how} (${word})` };
 }
 
-/** The same, of memory that only one thread should see at the moment. */
-function plain(operation: Operation): Operation {
-  return { ...operation, text: (step, before) => `${operation.text(step, before)}, a plain access` };
+/** An access to memory that only one thread should see at the moment; what it finds or stores isn't told. */
+function plain(deed: Deed, text: string): Operation {
+  return { deed: () => deed, reads: deed === "reads", after: () => undefined, text: ({ word }) => `${text} ${word}` };
 }
 
 const NOTIFY: Operation = {
@@ -95,8 +95,8 @@ const OPERATIONS: { readonly [name: string]: Operation | undefined } = {
   notify: NOTIFY,
   wake: goesOn("goes on, woken"),
   timeout: goesOn("sleeps no longer: its time has run out"),
-  plainRead: plain(LOAD),
-  plainWrite: plain(STORE),
+  plainRead: plain("reads", "plain load of"),
+  plainWrite: plain("writes", "plain store to"),
 };
 
 function found({ result }: TraceStep): number | undefined {

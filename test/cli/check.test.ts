@@ -1,0 +1,163 @@
+/** `synthproc check`, the program: what it explores, what it says, which status it ends with. */
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Replay } from "../../src/check/explore/report.ts";
+import type { CheckResult } from "../../mount/check/result.ts";
+import type { SavedSchedule } from "../../mount/check/saved.ts";
+import { EXIT } from "../../mount/cli/exit-codes.ts";
+import { Programs } from "../model/program.ts";
+import type { TestProgram } from "../model/program.ts";
+import { replaced } from "../stress/edits.ts";
+import type { Outcome } from "../support/programs.ts";
+import { ended } from "../support/programs.ts";
+import { PROGRAM } from "./helpers.ts";
+
+const TIMEOUT_MS = 60_000;
+const SEQLOCK = "seqlock/whole-read";
+/** A reader that believes whatever it has read. */
+const NO_RETRY = replaced(
+  "src/check/scenarios/seqlock.scenario.ts",
+  "if (!readSeqretry(k.m, lock, sequence)) return [low, high];",
+  "return [low, high + 0 * sequence];",
+);
+
+const scratch = mkdtempSync(join(tmpdir(), "synthproc-check-test-"));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+function check(...args: string[]): Promise<Outcome> {
+  return ended(process.execPath, [PROGRAM, "check", ...args], { timeout: TIMEOUT_MS });
+}
+
+describe("the shipped program", () => {
+  test("--list has a line for each scenario", async () => {
+    const { status, stdout, stderr } = await check("--list", "seqlock");
+    expect({ status, stderr }).toEqual({ status: EXIT.ok, stderr: "" });
+    expect(stdout).toMatch(new RegExp(`^${SEQLOCK} +lockfree +all +a reader that needs no retry`, "m"));
+    for (const line of stdout.trimEnd().split("\n")) expect(line).toMatch(/^seqlock\//);
+  });
+
+  test("a scenario that holds", async () => {
+    const { status, stdout, stderr } = await check(SEQLOCK);
+    expect({ status, stderr }).toEqual({ status: EXIT.ok, stderr: "" });
+    expect(stdout).toMatch(new RegExp(`^${SEQLOCK} +lockfree +all +\\d+ +\\d+ +\\d+ +holds +[\\d.]+ s$`, "m"));
+    expect(stdout).toMatch(/^1 holds; \d+ executions in /m);
+  });
+
+  test("--json is one document, and a second run does the same", async () => {
+    const counts = async (): Promise<number[]> => {
+      const { status, stdout } = await check(SEQLOCK, "--json", "--jobs", "1");
+      expect(status).toBe(EXIT.ok);
+      const { outcomes } = JSON.parse(stdout) as CheckResult;
+      expect(outcomes).toMatchObject([{ scenario: SEQLOCK, form: "lockfree", verdict: "holds", replay: null }]);
+      const { executions, traces, blocked, steps } = outcomes[0]!.report!;
+      expect(executions).toBeGreaterThanOrEqual(traces);
+      return [executions, traces, blocked, steps];
+    };
+    expect(await counts()).toEqual(await counts());
+  });
+
+  test("other bounds: few preemptions, a sample", async () => {
+    const bounded = await check(SEQLOCK, "--bound", "1");
+    expect(bounded.stdout).toMatch(/ 1 preemption +\d+ .* holds /);
+    const sampled = await check(SEQLOCK, "--sample", "50", "--seed", "3");
+    expect(sampled.stdout).toMatch(/ 50 runs, depth 3 +50 .* nothing found /);
+    expect([bounded.status, sampled.status]).toEqual([EXIT.ok, EXIT.ok]);
+  });
+
+  test("a limit leaves it unfinished", async () => {
+    const { status, stdout } = await check(SEQLOCK, "--max-executions", "2");
+    expect(stdout).toMatch(/ not finished /);
+    expect(status).toBe(EXIT.unfinished);
+  });
+
+  const WRONG: [args: string[], sentence: RegExp][] = [
+    [["seqlok/whole-read"], /there is no scenario "seqlok\/whole-read"; did you mean seqlock\/whole-read/],
+    [["seqlock", "--form", "locked"], /nothing that begins with seqlock has the form locked/],
+    [["seqlock", "io", "--replay", "x"], /--replay needs the full name of one scenario/],
+    [[SEQLOCK, "--replay", "no such thing"], /the schedule/],
+    [["--program", "/nope"], /\/nope: there is no transformed program/],
+  ];
+
+  test.each(WRONG)("%j is wrong usage", async (args, sentence) => {
+    const { status, stdout, stderr } = await check(...args);
+    expect(stderr).toMatch(sentence);
+    expect(stderr).toMatch(/^synthproc: [^\n]*\n$/);
+    expect({ status, stdout }).toEqual({ status: EXIT.usage, stdout: "" });
+  });
+});
+
+describe("a program with a mistake", () => {
+  let broken: TestProgram;
+  let outcome: Outcome;
+  const page = join(scratch, "page.html");
+  const kept = join(scratch, "schedules");
+
+  beforeAll(async () => {
+    broken = new Programs().build([NO_RETRY]);
+    outcome = await check("seqlock", "--program", broken.dir, "--html", page, "--save", kept);
+  }, TIMEOUT_MS);
+  afterAll(() => broken.remove());
+
+  function replayArgument(): string {
+    return /--replay '?([^'\n]*)'?$/m.exec(outcome.stdout)![1]!;
+  }
+
+  test("fails, with an interleaving of both threads", () => {
+    expect(outcome.status).toBe(EXIT.violated);
+    expect(outcome.stdout).toMatch(/^oracle in execution \d+: the reader got \d and \d$/m);
+    expect(outcome.stdout).toMatch(
+      /^ *\d+ {2}[→ ] reader +src\/check\/scenarios\/seqlock\.scenario\.ts:\d+ +reader +.* is \d$/m,
+    );
+    expect(outcome.stdout).toMatch(/^ *\d+ {2}→ writer /m);
+    expect(outcome.stdout).toMatch(new RegExp(`^${SEQLOCK} .* fails: oracle `, "m"));
+  });
+
+  test("the replay shows the same again", async () => {
+    const args = [SEQLOCK, "--form", "lockfree", "--replay", replayArgument(), "--program", broken.dir];
+    const again = await check(...args);
+    expect(again.status).toBe(EXIT.violated);
+    const accesses = (text: string): string[] => text.split("\n").filter((line) => /^ *\d+ {2}[→ ] /.test(line));
+    expect(accesses(again.stdout).length).toBeGreaterThan(3);
+    expect(accesses(again.stdout)).toEqual(accesses(outcome.stdout));
+    const json = JSON.parse((await check(...args, "--json")).stdout) as Replay;
+    expect(json.failure).toMatchObject({ kind: "oracle" });
+    expect(json.steps).toHaveLength(accesses(again.stdout).length);
+    const stacked = await check(...args, "--stacks");
+    expect(stacked.stdout.split("\n").length).toBeGreaterThan(again.stdout.split("\n").length);
+  });
+
+  test("is drawn on a page, and kept as a file", () => {
+    expect(readFileSync(page, "utf8")).toContain(`<h2 id="seqlock-whole-read-lockfree">`);
+    expect(readdirSync(kept)).toEqual(["seqlock-whole-read-lockfree.json"]);
+    const saved = JSON.parse(readFileSync(join(kept, "seqlock-whole-read-lockfree.json"), "utf8")) as SavedSchedule;
+    expect(saved).toMatchObject({ scenario: SEQLOCK, form: "lockfree", break: null, expect: { kind: "oracle" } });
+    expect(saved.schedule).toBe(replayArgument());
+    expect(outcome.stderr).toBe(`saved: ${join(kept, "seqlock-whole-read-lockfree.json")}\n`);
+  });
+
+  test("a page that can't be written is known before anything is explored", async () => {
+    const { status, stderr } = await check(SEQLOCK, "--html", "/nope/page.html");
+    expect(stderr).toMatch(/^synthproc: \/nope\/page\.html: no such file or directory \(ENOENT\)\n$/);
+    expect(status).toBe(EXIT.failed);
+  });
+});
+
+test(
+  "SIGINT ends it with what is known",
+  async () => {
+    const child = ended(
+      "timeout",
+      ["--signal=INT", "2", process.execPath, PROGRAM, "check", "--sample", "1000000000"],
+      {
+        timeout: TIMEOUT_MS,
+      },
+    );
+    const { stdout } = await child;
+    expect(stdout).toMatch(/Ended by SIGINT/);
+    expect(stdout).toMatch(/ not finished /);
+    expect(stdout).toMatch(/ not run /);
+  },
+  TIMEOUT_MS,
+);
