@@ -38,6 +38,7 @@ import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { downRead, downWrite, upRead, upWrite } from "../sync/rwsem.ts";
 import { writeSeqlock, writeSequnlock } from "../sync/seqlock.ts";
+import { spinLock, spinUnlock } from "../sync/spinlock.ts";
 import { exitTimers } from "../time/posix-timers.ts";
 import { Cache, FIRST_BYTES_CACHE } from "./caches.ts";
 import type { ImageFile, Program } from "./config.ts";
@@ -280,17 +281,23 @@ function takeOverLeadership(k: Kernel, task: Ptr, leader: Ptr, signal: Ptr): voi
   unlockTasklist(k);
 }
 
-/** Handlers that are shared with another process become this one's own (unshare_sighand). @returns false: no memory */
+/**
+ * Handlers that are shared with another process become this one's own (unshare_sighand). They change under the old ones'
+ * siglock: who has locked those, and found them to be the task's, relies on it (lock_task_sighand).
+ * @returns false: no memory
+ */
 function unshareSighand(k: Kernel, task: Ptr): boolean {
-  const { m } = k;
+  const { t, m } = k;
   const old = m.load(task + TASK.sighand);
   if (m.load(old + SIGHAND.count) === 1) return true;
   if (!k.slab.reserve(Cache.sighand, 1)) return false;
   const sighand = k.slab.alloc(Cache.sighand);
   m.plainStore(sighand + SIGHAND.count, 1);
+  spinLock(t, old + SIGHAND.siglock, LockClass.sighand);
   m.plainStore(sighand + SIGHAND.ignored, m.load(old + SIGHAND.ignored));
   m.plainStore(sighand + SIGHAND.ignored + 1, m.load(old + SIGHAND.ignored + 1));
   m.store(task + TASK.sighand, sighand);
+  spinUnlock(t, old + SIGHAND.siglock, LockClass.sighand);
   putSighand(k, old);
   return true;
 }
