@@ -11,6 +11,8 @@ export class Line<Waiting> {
   contended = false;
   /** On its way to a CPU that wants it alone, or not yet to be taken away from it. */
   busy = false;
+  /** When a writer to whom it is on its way will have it; Infinity if it is on its way to none. */
+  taken = Infinity;
   /** Counts how often it has been taken away from all who shared it. */
   epoch = 0;
   /** Who wants it, in the order of asking. */
@@ -39,17 +41,12 @@ export class Line<Waiting> {
 
   /** One CPU has it alone. */
   own(cpu: number): void {
-    this.invalidate();
-    this.owner = cpu;
-    this.add(cpu);
-  }
-
-  /** Nobody has it: it is on its way. */
-  invalidate(): void {
     this.epoch++;
-    this.owner = NOBODY;
+    this.taken = Infinity;
     this.sharers.fill(0);
     this.perSocket.fill(0);
+    this.owner = cpu;
+    this.add(cpu);
   }
 
   /** What it takes to read it: from its owner, or from the nearest CPU that shares it. */

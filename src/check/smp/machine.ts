@@ -5,7 +5,8 @@
  * A CPU runs its thread at once as long as only it uses the lines that it comes to, or nobody writes them, and adds what
  * that costs to its clock. An access to any other line has its moment: the thread stops before it, and goes on when all
  * that comes earlier has happened. A line that one CPU wants to write, or that another has written, moves from one to the
- * next, one transfer at a time, in the order of asking.
+ * next, one transfer at a time, in the order of asking. Who owned it can't write it from the beginning of the transfer, who
+ * has a copy can read that until its end.
  *
  * What is left out: caches have no end, stores aren't buffered, nothing is fetched ahead of time, the connection between
  * CPUs has no limit of its own, and what the code computes between its accesses takes no time unless it says so.
@@ -68,6 +69,8 @@ interface Event {
 
 /** What has been counted over all CPUs since the machine began. */
 export interface MachineCounts {
+  /** How often a thread went on. */
+  turns: number;
   /** Accesses that had a moment of their own. */
   steps: number;
   /** Lines that came from another CPU. */
@@ -92,8 +95,9 @@ class Cpu {
   b = 0;
   /** What the thread goes on with. */
   result: number | boolean = 0;
-  /** {@link Line.epoch} when the line set out that it waits for. */
+  /** {@link Line.epoch} when the line set out that it waits for; and is it a transfer that others have to wait for? */
   epoch = 0;
+  serial = false;
   /** Numbers its sleeps; -1 while awake. */
   sleep = -1;
   sleeps = 0;
@@ -108,7 +112,7 @@ class Cpu {
  * a machine of one CPU: it never stops.
  */
 export class VirtualMachine {
-  counts: MachineCounts = { steps: 0, transfers: 0, failedSwaps: 0, sleeps: 0 };
+  counts: MachineCounts = { turns: 0, steps: 0, transfers: 0, failedSwaps: 0, sleeps: 0 };
   private prices = PRICES;
   private siteWork: SiteWork = NO_WORK;
   private cpus: Cpu[] = [];
@@ -125,7 +129,7 @@ export class VirtualMachine {
    * @param words of the arena
    */
   reset(cpus: number, words: number, prices: Prices = PRICES, siteWork: SiteWork = NO_WORK): void {
-    this.counts = { steps: 0, transfers: 0, failedSwaps: 0, sleeps: 0 };
+    this.counts = { turns: 0, steps: 0, transfers: 0, failedSwaps: 0, sleeps: 0 };
     this.prices = prices;
     this.siteWork = siteWork;
     this.cpus = Array.from({ length: cpus }, (_, id) => new Cpu(id));
@@ -290,13 +294,24 @@ export class VirtualMachine {
       cpu.clock += this.hitPrice(cpu.op);
       return true;
     }
-    if (line.contended) return this.events.nextTime() > cpu.clock && this.hit(cpu, line);
+    if (line.contended) return this.ahead(cpu, line) && this.hit(cpu, line);
     if (cpu.op === Op.load || cpu.op === Op.loadU32) {
       this.payToShare(cpu, line);
       return true;
     }
     line.contended ||= !isReading(cpu.op);
     return false;
+  }
+
+  /**
+   * True if nothing can come between now and an access by a CPU that has the line. Its clock may be ahead of what has
+   * happened: a copy stays good until a writer has the line, which takes a transfer that has not even begun, or is known
+   * of.
+   */
+  private ahead(cpu: Cpu, line: Line<Cpu>): boolean {
+    const next = this.events.nextTime();
+    if (!isReading(cpu.op)) return cpu.clock < next;
+    return cpu.clock < Math.min(next + this.prices.near, line.taken);
   }
 
   private payToShare(cpu: Cpu, line: Line<Cpu>): void {
@@ -386,6 +401,7 @@ export class VirtualMachine {
 
   /** Lets the thread run until it stops. */
   private resume(cpu: Cpu, result: number | boolean): void {
+    this.counts.turns++;
     this.current = cpu;
     cpu.op = Op.none;
     cpu.result = 0;
@@ -416,9 +432,10 @@ export class VirtualMachine {
     for (let cpu = line.queue.shift(); cpu !== undefined; cpu = line.queue.shift()) {
       this.counts.transfers++;
       if (!isReading(cpu.op)) {
-        const price = line.writePrice(cpu.id, this.prices);
-        line.invalidate();
-        this.send(line, cpu, now + price);
+        // Copies are good until it has it.
+        line.owner = NOBODY;
+        line.taken = now + line.writePrice(cpu.id, this.prices);
+        this.send(line, cpu, line.taken);
         return;
       }
       const price = line.readPrice(cpu.id, this.prices);
@@ -428,6 +445,7 @@ export class VirtualMachine {
         this.send(line, cpu, now + price);
         return;
       }
+      cpu.serial = false;
       cpu.epoch = line.epoch;
       this.enter(now + price, What.arrival, cpu, line);
     }
@@ -436,6 +454,7 @@ export class VirtualMachine {
   /** A transfer that others have to wait for. */
   private send(line: Line<Cpu>, cpu: Cpu, time: number): void {
     line.busy = true;
+    cpu.serial = true;
     cpu.epoch = line.epoch;
     this.enter(time, What.arrival, cpu, line);
   }
@@ -445,9 +464,10 @@ export class VirtualMachine {
     if (!isReading(cpu.op)) {
       line.own(cpu.id);
       this.enter(now + this.prices.hold, What.release, cpu, line);
-    } else if (cpu.epoch === line.epoch) {
-      line.share(cpu.id);
-      if (line.busy) this.release(line, now);
+    } else {
+      // A copy that was on its way when the line was taken from all is worth no more than this one look.
+      if (cpu.epoch === line.epoch) line.share(cpu.id);
+      if (cpu.serial) this.release(line, now);
     }
     this.finish(cpu);
   }

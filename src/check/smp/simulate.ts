@@ -1,4 +1,5 @@
 /** Runs a workload on virtual CPUs: so many that read, one more that writes, and what both of them got done. */
+import { mean, quantileSorted } from "simple-statistics";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Random } from "../../kernel/random.ts";
 import type { LoadedProgram, Steps } from "../interleave/load.ts";
@@ -26,8 +27,6 @@ export interface RunSpec {
   readonly seed: number;
   /** Checks the order of locks, too. */
   readonly debug?: boolean;
-  /** Accesses with a moment of their own after which the run ends, at the latest. */
-  readonly steps?: number;
 }
 
 /** Nanoseconds of one operation, over all that were done. */
@@ -35,13 +34,15 @@ export interface Latency {
   readonly count: number;
   readonly mean: number;
   readonly p50: number;
-  readonly p99: number;
+  /** Null if there were too few. */
+  readonly p99: number | null;
 }
 
 export interface RunResult {
   readonly readsPerSecond: number;
-  readonly read: Latency;
-  /** Null if nobody writes, or no operation came to its end. */
+  /** Null if too few came to their end. */
+  readonly read: Latency | null;
+  /** Null also if nobody writes. */
   readonly write: Latency | null;
   readonly writesPerSecond: number;
   /** Virtual nanoseconds that were measured. */
@@ -65,13 +66,20 @@ interface Workloads {
 const MODULES = ["table", "reading", "writing"];
 /** Functions that stand for the work of a record, by their first access. */
 const RECORD_FUNCTIONS = ["readVma", "readTimer"];
-/** Reads of each CPU before anything is measured, and at least so many after that. */
-const WARM_UP = 3;
-const LEAST_READS = 10;
-/** Reads of all, and operations of the writer, that are enough. */
-const ENOUGH_READS = 4000;
-const ENOUGH_WRITES = 200;
-const MOST_STEPS = 300_000;
+/** Reads of all, also for each CPU, and operations of the writer, that are enough. */
+const ENOUGH_READS = 2000;
+const READS_PER_CPU = 10;
+const ENOUGH_WRITES = 100;
+/** Turns of threads after which a run ends in any case, and how many more for each CPU. */
+const MOST_TURNS = 80_000;
+const TURNS_PER_CPU = 1000;
+/** Of these, the part after which measuring begins, though not every CPU has read once. */
+const COLD = 0.5;
+/** Operations below which there is no telling how long they take: those that take longest have not come to their end. */
+const TELLING_READS_PER_CPU = 2;
+const TELLING_WRITES = 10;
+/** Operations below which there is no telling a 99th percentile. */
+const TELLING_P99 = 100;
 /** Work is between this and as much more than 1. */
 const LEAST_JITTER = 0.75;
 
@@ -83,13 +91,16 @@ class Tally {
     this.latencies.push(ns);
   }
 
-  latency(): Latency | null {
-    const sorted = Float64Array.from(this.latencies).sort();
-    const { length } = sorted;
-    if (length === 0) return null;
-    const at = (share: number): number => sorted[Math.min(length - 1, Math.floor(length * share))] as number;
-    const sum = sorted.reduce((total, value) => total + value, 0);
-    return { count: length, mean: sum / length, p50: at(0.5), p99: at(0.99) };
+  count(): number {
+    return this.latencies.length;
+  }
+
+  latency(least: number): Latency | null {
+    const sorted = Array.from(this.latencies).sort((a, b) => a - b);
+    const count = sorted.length;
+    if (count < least) return null;
+    const p99 = count < TELLING_P99 ? null : quantileSorted(sorted, 0.99);
+    return { count, mean: mean(sorted), p50: quantileSorted(sorted, 0.5), p99 };
   }
 }
 
@@ -182,29 +193,33 @@ class Run {
     const { machine, spec } = this;
     for (let cpu = 0; cpu < spec.cpus; cpu++) machine.start(cpu, this.reader(cpu));
     if (spec.workload.write !== null) machine.start(spec.cpus, this.writer(spec.workload.write));
-    const steps = spec.steps ?? MOST_STEPS;
-    const reads = Math.max(ENOUGH_READS, LEAST_READS * spec.cpus);
-    machine.run(() => machine.counts.steps > steps || (this.reads.latencies.length >= reads && this.writesEnough()));
+    const turns = MOST_TURNS + TURNS_PER_CPU * spec.cpus;
+    machine.run(() => {
+      if (this.cold > 0 && machine.counts.turns > turns * COLD) this.begin();
+      return machine.counts.turns > turns || this.enough();
+    });
     return this.result();
   }
 
-  private writesEnough(): boolean {
-    return this.spec.workload.write === null || this.writes.latencies.length >= ENOUGH_WRITES;
+  private enough(): boolean {
+    const { cpus, workload } = this.spec;
+    if (this.reads.count() < Math.max(ENOUGH_READS, READS_PER_CPU * cpus)) return false;
+    return workload.write === null || this.writes.count() >= ENOUGH_WRITES;
   }
 
   private result(): RunResult {
-    const { machine, reads, writes } = this;
-    const read = reads.latency();
-    if (read === null) throw new Error(`no read came to its end within ${machine.counts.steps} steps`);
+    const { machine, reads, writes, spec } = this;
+    const count = reads.count();
+    if (count === 0) throw new Error(`no read came to its end within ${machine.counts.turns} turns`);
     const nanoseconds = machine.time() - this.from;
     return {
-      readsPerSecond: (read.count / nanoseconds) * 1e9,
-      read,
-      write: writes.latency(),
-      writesPerSecond: (writes.latencies.length / nanoseconds) * 1e9,
+      readsPerSecond: (count / nanoseconds) * 1e9,
+      read: reads.latency(TELLING_READS_PER_CPU * spec.cpus),
+      write: writes.latency(TELLING_WRITES),
+      writesPerSecond: (writes.count() / nanoseconds) * 1e9,
       nanoseconds,
-      transfersPerRead: (machine.counts.transfers - this.transfers) / read.count,
-      failedSwapsPerRead: (machine.counts.failedSwaps - this.failedSwaps) / read.count,
+      transfersPerRead: (machine.counts.transfers - this.transfers) / count,
+      failedSwapsPerRead: (machine.counts.failedSwaps - this.failedSwaps) / count,
     };
   }
 
@@ -223,7 +238,7 @@ class Run {
       if (result < 0) throw new Error(`reading ${spec.workload.name}: errno ${-result}`);
       if (this.cold === 0) this.reads.note(machine.now() - begun);
       yield* code.afterRead(k);
-      if (turn === WARM_UP) this.warm();
+      if (turn === 0) this.warm();
       machine.work(jitter(random) * work);
       yield;
     }
@@ -246,7 +261,12 @@ class Run {
 
   /** One more CPU has what it needs; with the last, measuring begins. */
   private warm(): void {
-    if (--this.cold > 0) return;
+    if (this.cold === 1) this.begin();
+    else if (this.cold > 0) this.cold--;
+  }
+
+  private begin(): void {
+    this.cold = 0;
     const { counts } = this.machine;
     this.from = this.machine.time();
     this.transfers = counts.transfers;

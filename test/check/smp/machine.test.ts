@@ -33,7 +33,7 @@ describe("one CPU", () => {
     })();
     expect($.alone(thread)).toBe(5);
     expect($.now()).toBe(near + rmw + 10 * hit + hit + 2 * (near + hit) + hit);
-    expect($.counts).toEqual({ steps: 0, transfers: 0, failedSwaps: 0, sleeps: 0 });
+    expect($.counts).toMatchObject({ steps: 0, transfers: 0, failedSwaps: 0, sleeps: 0 });
   });
 
   test("pays for work that an access stands for", () => {
@@ -128,6 +128,30 @@ describe("lines", () => {
     );
     expect($.counts).toMatchObject({ steps: 0, transfers: 2 * socket - 1 });
   });
+});
+
+test("a plain write to a line that is on its way to a reader lets nobody wait for ever", () => {
+  const { $, m } = newMachine(4);
+  const read: number[] = [];
+  const writer = function* (): Thread {
+    void ($.add(SITE, m, LINE, 1) ?? (yield));
+    $.work(90);
+    yield;
+    $.plainStore(SITE, m, LINE + 1, 7);
+  };
+  const reader = function* (start: number): Thread {
+    $.work(start);
+    yield;
+    for (let i = 0; i < 3; i++) {
+      read.push(Number($.load(SITE, m, LINE) ?? (yield)));
+      void ($.add(SITE, m, LINE + 2, 1) ?? (yield));
+    }
+  };
+  $.start(0, writer());
+  for (let cpu = 1; cpu < 4; cpu++) $.start(cpu, reader(70 + cpu));
+  $.run(untilQuiet);
+  expect(read).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1]);
+  expect(m.load(LINE + 2)).toBe(9);
 });
 
 describe("a swap", () => {
