@@ -8,6 +8,7 @@
 import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { buildCheck, isMissing } from "./build-check.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
@@ -31,9 +32,12 @@ function newestSource(folder) {
   return newest;
 }
 
-/** True if dist/ is missing or older than a source file, or than a folder in which one was removed. */
+/** True if dist/ is incomplete or older than a source file, or than a folder in which one was removed. */
 export function isStale() {
   const built = statSync(join(dist, "cli.js"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (isMissing(dist)) {
+    return true;
+  }
   const self = statSync(fileURLToPath(import.meta.url)).mtimeMs;
   return built < Math.max(self, newestSource(join(root, "src")), newestSource(join(root, "mount")));
 }
@@ -71,7 +75,7 @@ function clean() {
   rmSync(dist, { recursive: true, force: true });
 }
 
-/** Builds; throws esbuild's error, whose message names file and line. */
+/** Builds; throws an error of esbuild's or of the transform's, whose message names file and line. */
 export async function build() {
   const esbuild = await import("esbuild");
   const entries = entryPoints();
@@ -92,6 +96,7 @@ export async function build() {
     logLevel: "silent",
   });
   mkdirSync(dist, { recursive: true });
+  await buildCheck(esbuild, root, dist);
   installSources();
   install(result.outputFiles, new Set(entries.map((path) => basename(path).replace(/\.ts$/, ".js"))));
   removeOldChunks(result.outputFiles);
