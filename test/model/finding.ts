@@ -1,10 +1,12 @@
 /** Where a deliberate mistake of test/stress must be found by the explorer. */
-import type { Extent } from "../../src/check/scenario.ts";
+import type { Extent, Form } from "../../src/check/scenario.ts";
 
 export interface Finding {
-  /** Name of a row of test/stress/breaks.ts, which says in which form of the paths the mistake shows. */
+  /** Name of a row of test/stress/breaks.ts. */
   readonly name: string;
   readonly scenario: string;
+  /** The one in which the mistake shows in test/stress unless given. */
+  readonly form?: Form;
   /** The scenario's own unless given. */
   readonly extent?: Extent;
 }
