@@ -1,8 +1,5 @@
 /** Names in process directories: what they lead to while processes, threads, descriptors and mappings come and go. */
-import { execTask } from "../../kernel/exec.ts";
-import { exitThread } from "../../kernel/exit.ts";
 import { closeFd, fileNew, installFd } from "../../kernel/files.ts";
-import { CLONE_PTHREAD } from "../../kernel/flags.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
 import { FileKind, MM, TASK } from "../../kernel/layout.ts";
@@ -11,7 +8,6 @@ import { MAP_FIXED, MAP_PRIVATE, PROT_EXEC, PROT_READ } from "../../mm/flags.ts"
 import { mmap, munmap } from "../../mm/mmap.ts";
 import { mprotect } from "../../mm/mprotect.ts";
 import type { Ptr } from "../../sync/atomics.ts";
-import { ORDINARY, programSpec } from "../model.ts";
 import type { Life, Link, SeenProcess } from "../oracles/revalidate.ts";
 import { ANY_LIFE, judgeLink, judgeProcess, judgeThread } from "../oracles/revalidate.ts";
 import { scenario } from "../scenario.ts";
@@ -20,7 +16,18 @@ import { Requests } from "./lookup-requests.ts";
 import { endAndReap, reclaimNow, start, taskOfPid } from "./pid-kit.ts";
 import { hasReached, mayReach, newestState, oldestState } from "./progress.ts";
 import type { LifePlan, Seen } from "./revalidate-lives.ts";
-import { PID, TID, become, firstLife, idsOf, judgeReferences, life, startOf, statesIn } from "./revalidate-lives.ts";
+import {
+  HEIR_LIVES,
+  PID,
+  TID,
+  execHeir,
+  firstLife,
+  heirLife,
+  judgeReferences,
+  life,
+  startOf,
+  statesIn,
+} from "./revalidate-lives.ts";
 
 const PATHS = [Path.revalidate];
 
@@ -100,47 +107,24 @@ export const reusedUnderSleeper = scenario({
   check: (k, _plan, { reader }) => judgeNames(reader, REUSE) ?? judgeReferences(k, taskOfPid(k, PID), true),
 });
 
-/** User 2 is the thread's. */
-const LED = life({ ...idsOf(2), ledBy: 1, thread: { generation: 1, ...idsOf(1) } });
-const HEIR = [life({ thread: { generation: 1, ...idsOf(2) }, dumpable: false }), LED, { ...LED, thread: null }];
-
-interface HeirPlan extends LifePlan {
-  readonly heir: Ptr;
-}
-
-/** A process whose leader is dead, and whose thread is another user's. */
-function setupHeir(k: Kernel): HeirPlan {
-  const plan = firstLife(k);
-  start(k, PID, CLONE_PTHREAD, { pid: TID, startTime: startOf(3) });
-  become(k, TID, 2);
-  exitThread(k, taskOfPid(k, PID), 0);
-  return { ...plan, heir: taskOfPid(k, TID) };
-}
-
-function execHeir(k: Kernel, { progress, heir }: HeirPlan): void {
-  mayReach(k, progress, 2);
-  execTask(k, heir, programSpec(ORDINARY));
-  hasReached(k, progress, 2);
-}
-
 export const heirByName = scenario({
   name: "lookup/exec-of-thread",
   about: "a thread execs and takes over its dead leader's pid: the name leads to the one process all along",
   paths: PATHS,
   quick: true,
-  setup: setupHeir,
+  setup: (k) => heirLife(k),
   threads: {
     reader: (k, plan): Seen<SeenNode>[] => nameThenNode(k, server(k), plan),
     writer: (k, plan): void => execHeir(k, plan),
   },
-  check: (k, plan, { reader }) => judgeNames(reader, HEIR) ?? judgeReferences(k, plan.heir, true),
+  check: (k, plan, { reader }) => judgeNames(reader, HEIR_LIVES) ?? judgeReferences(k, plan.heir, true),
 });
 
 export const threadByName = scenario({
   name: "lookup/thread-that-execs",
   about: "the same by the name of the thread in task, which goes when it becomes the leader",
   paths: PATHS,
-  setup: setupHeir,
+  setup: (k) => heirLife(k),
   threads: {
     reader: (k, { progress }): Seen<SeenNode> => {
       const requests = server(k);
@@ -153,7 +137,7 @@ export const threadByName = scenario({
     writer: (k, plan): void => execHeir(k, plan),
   },
   check: (k, plan, { reader: { seen, span } }) =>
-    judgeThread(seen, 1, ANY_LIFE, statesIn(HEIR, span)) ?? judgeReferences(k, plan.heir, true),
+    judgeThread(seen, 1, ANY_LIFE, statesIn(HEIR_LIVES, span)) ?? judgeReferences(k, plan.heir, true),
 });
 
 /** Modes of a descriptor's link, by what it was opened for. */

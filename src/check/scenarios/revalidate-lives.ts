@@ -1,5 +1,8 @@
 /** Processes as path walks find them, and what a pid may have been meanwhile. */
 import { Cache } from "../../kernel/caches.ts";
+import { execTask } from "../../kernel/exec.ts";
+import { exitThread } from "../../kernel/exit.ts";
+import { CLONE_PTHREAD } from "../../kernel/flags.ts";
 import { setDumpable, setIdentity } from "../../kernel/identity.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { HOST, TASK } from "../../kernel/layout.ts";
@@ -8,11 +11,11 @@ import { taskStartTime } from "../../kernel/task-time.ts";
 import { S_IFDIR, S_IFREG, taskDumpOwner } from "../../proc/fs/permission.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { lockrefCount } from "../../sync/lockref.ts";
-import { words } from "../model.ts";
+import { ORDINARY, programSpec, words } from "../model.ts";
 import type { Ids, Life, PidState, SeenProcess } from "../oracles/revalidate.ts";
 import { start, taskOfPid } from "./pid-kit.ts";
 import type { Span } from "./progress.ts";
-import { PROGRESS_WORDS, statesOf } from "./progress.ts";
+import { PROGRESS_WORDS, hasReached, mayReach, statesOf } from "./progress.ts";
 
 /** The pid that all is about. */
 export const PID = 40;
@@ -54,6 +57,31 @@ export function firstLife(k: Kernel): LifePlan {
   return { generation: pidGeneration(k, PID), progress: words(k, PROGRESS_WORDS) };
 }
 
+/** A process whose leader is dead, and whose thread, about to exec, is user 2's. */
+export interface HeirPlan extends LifePlan {
+  readonly heir: Ptr;
+}
+
+/** The thread has its tid in the second use, so that its generation differs from the process's. */
+const HEIR_GENERATION = 2;
+
+export function heirLife(k: Kernel): HeirPlan {
+  const plan = firstLife(k);
+  start(k, PID, CLONE_PTHREAD, { pid: TID });
+  exitThread(k, taskOfPid(k, TID), 0);
+  start(k, PID, CLONE_PTHREAD, { pid: TID, startTime: startOf(3) });
+  become(k, TID, 2);
+  exitThread(k, taskOfPid(k, PID), 0);
+  return { ...plan, heir: taskOfPid(k, TID) };
+}
+
+/** The thread takes over the process, state by state of {@link HEIR_LIVES}. */
+export function execHeir(k: Kernel, { progress, heir }: HeirPlan): void {
+  mayReach(k, progress, 2);
+  execTask(k, heir, programSpec(ORDINARY));
+  hasReached(k, progress, 2);
+}
+
 /** Takes on an identity; who does so can no longer be dumped. */
 export function become(k: Kernel, pid: number, user: number): void {
   const { uid, gid } = idsOf(user);
@@ -65,6 +93,15 @@ export function life(changes: Partial<Life> = {}): Life {
   const plain = { dumpable: true, ledBy: null, thread: null, links: new Map() };
   return { generation: 1, start: startOf(1), ...idsOf(1), ...plain, ...changes };
 }
+
+const LED: Life = life({ ...idsOf(2), ledBy: HEIR_GENERATION });
+
+/** What a process is whose thread execs: with a dead leader; led by the thread, the dead one having its tid; alone. */
+export const HEIR_LIVES: readonly Life[] = [
+  life({ dumpable: false, thread: { generation: HEIR_GENERATION, ...idsOf(2) } }),
+  { ...LED, thread: { generation: HEIR_GENERATION, ...idsOf(1) } },
+  LED,
+];
 
 /** The states of a pid that may have been. @param lives in their order; null: the pid is free */
 export function statesIn(lives: readonly (Life | null)[], span: Span): PidState[] {

@@ -1,7 +1,7 @@
 /** Path walks into process directories: is it still the same process, and whose is it? */
 import { EBADF } from "../../kernel/errno.ts";
 import { execTask } from "../../kernel/exec.ts";
-import { exitGroup, exitThread } from "../../kernel/exit.ts";
+import { exitGroup } from "../../kernel/exit.ts";
 import { closeFd, dupFd, fileNew, installFd } from "../../kernel/files.ts";
 import { CLONE_FILES, CLONE_PTHREAD } from "../../kernel/flags.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
@@ -23,8 +23,11 @@ import {
   ALL,
   PID,
   TID,
+  HEIR_LIVES,
   become,
+  execHeir,
   firstLife,
+  heirLife,
   idsOf,
   judgeReferences,
   life,
@@ -123,53 +126,30 @@ export const reused = scenario({
     judgeReferences(k, taskOfPid(k, PID), true),
 });
 
-/** User 2 is the thread's. */
-const THREAD = { generation: 1, ...idsOf(2) };
-const HEIR = [
-  life({ thread: THREAD, dumpable: false }),
-  life({ ...idsOf(2), ledBy: 1, thread: { generation: 1, ...idsOf(1) } }),
-  life({ ...idsOf(2), ledBy: 1 }),
-];
-
-/** A process whose leader is dead, and whose thread is another user's. */
-function setupHeir(k: Kernel): LifePlan & { heir: Ptr } {
-  const plan = firstLife(k);
-  start(k, PID, CLONE_PTHREAD, { pid: TID, startTime: startOf(3) });
-  become(k, TID, 2);
-  exitThread(k, taskOfPid(k, PID), 0);
-  return { ...plan, heir: taskOfPid(k, TID) };
-}
-
-function execHeir(k: Kernel, { progress, heir }: LifePlan & { heir: Ptr }): void {
-  mayReach(k, progress, 2);
-  execTask(k, heir, programSpec(ORDINARY));
-  hasReached(k, progress, 2);
-}
-
 export const heir = scenario({
   name: "revalidate/exec-of-thread",
   about: "a thread execs and takes over its dead leader's pid: the process never seems gone",
   paths: PATHS,
   quick: true,
-  setup: setupHeir,
+  setup: (k) => heirLife(k),
   threads: {
     walker: (k, plan): Seen<SeenProcess> => visit(k, plan),
     writer: (k, plan): void => execHeir(k, plan),
   },
-  check: (k, plan, { walker }) => judgeVisit(walker, HEIR) ?? judgeReferences(k, plan.heir, true),
+  check: (k, plan, { walker }) => judgeVisit(walker, HEIR_LIVES) ?? judgeReferences(k, plan.heir, true),
 });
 
 export const threadOfHeir = scenario({
   name: "revalidate/thread-that-execs",
   about: "the same with a walk to the thread's own directory, which goes when it becomes the leader",
   paths: PATHS,
-  setup: setupHeir,
+  setup: (k) => heirLife(k),
   threads: {
-    walker: (k, plan): Seen<SeenThread> => visitThread(k, plan, 1),
+    walker: (k, plan): Seen<SeenThread> => visitThread(k, plan, 2),
     writer: (k, plan): void => execHeir(k, plan),
   },
   check: (k, plan, { walker: { seen, span } }) =>
-    judgeThread(seen, 1, 1, statesIn(HEIR, span)) ?? judgeReferences(k, plan.heir, true),
+    judgeThread(seen, 1, 2, statesIn(HEIR_LIVES, span)) ?? judgeReferences(k, plan.heir, true),
 });
 
 const OWNERS = [life(), life({ ...idsOf(2), dumpable: false }), life({ ...idsOf(3), dumpable: false })];

@@ -176,20 +176,20 @@ export const arm = scenario({
   check: (k, plan, results, form) => judgeTimers(results.reader, [TWO_WALKERS], form) ?? judgeLeftTimers(k, plan, [1]),
 });
 
-const EXEC = [[2, 1], [1], [], [3], []];
+const EXEC = [[1], [], [2], []];
 export const exec = scenario({
   name: "timers/exec",
   about: "an exec deletes the timers and takes handlers of its own; then a timer comes and goes",
   paths: PATHS,
-  setup: (k) => timersProcess(k, 2, 1, CLONE_VM | CLONE_SIGHAND),
+  setup: (k) => timersProcess(k, 1, 1, CLONE_VM | CLONE_SIGHAND),
   threads: {
     reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
     writer: (k, plan): void => {
-      mayReach(k, plan.progress[0] as number, 2);
+      mayReach(k, plan.progress[0] as number, 1);
       execTask(k, taskOfPid(k, plan.pid), programSpec(ORDINARY));
-      hasReached(k, plan.progress[0] as number, 2);
-      add(k, plan, 0, 3, 3);
-      remove(k, plan, 3, 4);
+      hasReached(k, plan.progress[0] as number, 1);
+      add(k, plan, 0, 2, 2);
+      remove(k, plan, 2, 3);
     },
   },
   check: (k, plan, results, form) => judgeTimers(results.reader, [EXEC], form) ?? judgeLeftTimers(k, plan, []),
