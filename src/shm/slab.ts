@@ -71,12 +71,15 @@ class SlabError extends Error {
 
 /** Carves words off the arena for good. */
 export function carve(m: Memory, area: Pick<SlabArea, "breakAt" | "limit">, words: number): Ptr {
-  const at = m.add(area.breakAt, words);
-  if (at + words > m.load(area.limit) || at < 0) {
-    m.add(area.breakAt, -words);
-    throw new ArenaFullError(`the arena of ${m.load(area.limit) * 4} bytes is full`);
+  const limit = m.load(area.limit);
+  let at = m.load(area.breakAt);
+  // Never beyond the limit, not even for a moment: who took that back could take back what others got meanwhile.
+  while (at + words <= limit) {
+    const found = m.compareExchange(area.breakAt, at, at + words);
+    if (found === at) return at;
+    at = found;
   }
-  return at;
+  throw new ArenaFullError(`the arena of ${limit * 4} bytes is full`);
 }
 
 /** Declares a cache. @pre no other thread can see the arena yet */
