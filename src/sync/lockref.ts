@@ -1,6 +1,6 @@
 /**
  * A lock and a reference count in one word (lockref, as in dentry.d_lockref): bit 31 the lock, the rest the count.
- * References are taken by compare-and-swap while nobody holds the lock.
+ * References are taken and dropped by compare-and-swap while nobody holds the lock.
  */
 import type { Memory, Ptr } from "./atomics.ts";
 import type { LockClassId } from "./lockdep.ts";
@@ -24,12 +24,17 @@ export function lockrefGetNotDead(t: Thread, ref: Ptr, lockClass: LockClassId): 
   }
 }
 
-/** Drops a reference; @returns the count left (lockref_put_return). */
+/** Drops a reference; @returns the count left (lockref_put_return, and the lock if that fails). */
 export function lockrefPut(t: Thread, ref: Ptr): number {
-  return (t.m.add(ref, -1) & COUNT_MASK) - 1;
+  const m = t.m;
+  for (let i = 0; ; i++) {
+    const seen = m.load(ref);
+    if (seen < 0) pause(m, ref, seen, i);
+    else if (m.compareExchange(ref, seen, seen - 1) === seen) return seen - 1;
+  }
 }
 
-/** Takes the lock; the count stays as it is while it is held. */
+/** Takes the lock; the count stays as it is while it is held: who comes or goes waits. */
 export function lockrefLock(t: Thread, ref: Ptr, lockClass: LockClassId): void {
   t.lockdep.acquire(lockClass);
   const m = t.m;
