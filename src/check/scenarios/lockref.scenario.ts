@@ -46,16 +46,27 @@ function remove(k: Kernel, { ref, gone }: Plan): boolean {
   return unused;
 }
 
+/** Counts in the object's word, which needs the lock. */
+function raiseLocked(k: Kernel, { ref, gone }: Plan): void {
+  lockrefLock(k.t, ref, LockClass.dentry);
+  k.m.store(gone, k.m.load(gone) + 1);
+  lockrefUnlock(k.t, ref, LockClass.dentry);
+}
+
 export const getOrDead = scenario({
   name: "lockref/get-or-dead",
   about: "who takes references races who does away with the object: nobody has one of a dead object",
   quick: true,
   setup: (k: Kernel) => withReferences(k, 0),
-  threads: { reader: lookAt, other: lookAt, remover: remove },
-  check: (k, plan, { reader, other, remover }) => {
-    if (reader === 1 || other === 1) return "a reader had a reference of an object that was gone";
-    if (lockrefGetNotDead(k.t, plan.ref, LockClass.dentry) === remover) return "dead and removed are not the same";
-    return remover || lockrefCount(k.t, plan.ref) === 1 ? null : `${lockrefCount(k.t, plan.ref)} references are left`;
+  threads: {
+    reader: (k, plan): (number | null)[] => [lookAt(k, plan), lookAt(k, plan)],
+    remover: remove,
+  },
+  check: (k, { ref }, { reader, remover }) => {
+    if (reader.includes(1)) return "the reader had a reference of an object that was gone";
+    if (reader[0] === null && reader[1] !== null) return "the object has come back";
+    if (lockrefGetNotDead(k.t, ref, LockClass.dentry) === remover) return "dead and removed are not the same";
+    return remover || lockrefCount(k.t, ref) === 1 ? null : `${lockrefCount(k.t, ref)} references are left`;
   },
 });
 
@@ -95,9 +106,19 @@ export const lock = scenario({
     k.m.load(gone) === 2 && k.m.load(ref) === 0 ? null : `counted ${k.m.load(gone)}, the word is ${k.m.load(ref)}`,
 });
 
-/** Counts in the object's word, which needs the lock. */
-function raiseLocked(k: Kernel, { ref, gone }: Plan): void {
-  lockrefLock(k.t, ref, LockClass.dentry);
-  k.m.store(gone, k.m.load(gone) + 1);
-  lockrefUnlock(k.t, ref, LockClass.dentry);
-}
+export const lockedDead = scenario({
+  name: "lockref/locked-dead",
+  about: "who does away with an object holds its lock until it gives it back",
+  quick: true,
+  setup: (k: Kernel) => withReferences(k, 0),
+  threads: {
+    remover: (k, { ref, gone }): void => {
+      lockrefLock(k.t, ref, LockClass.dentry);
+      lockrefMarkDead(k.t, ref);
+      k.m.store(gone, k.m.load(gone) + 1);
+      lockrefUnlock(k.t, ref, LockClass.dentry);
+    },
+    other: raiseLocked,
+  },
+  check: (k, { gone }) => (k.m.load(gone) === 2 ? null : `counted ${k.m.load(gone)}`),
+});

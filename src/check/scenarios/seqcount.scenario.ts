@@ -18,6 +18,9 @@ interface Plan {
   readonly data: Ptr;
 }
 
+/** Both words, and the count at which they have been read. */
+type Seen = [number, number, number];
+
 const TWO_32 = 2 ** 32;
 /** The high word at first. */
 const HIGH = 5;
@@ -44,24 +47,45 @@ function writeTwice(k: Kernel, plan: Plan): void {
   write(k, plan, 2);
 }
 
+function read(k: Kernel, { seq, data }: Plan): Seen {
+  for (;;) {
+    const snapshot = readSeqcountBegin(k.m, seq);
+    const low = k.m.load(data);
+    const high = k.m.load(data + 1);
+    if (!seqcountRetry(k.m, seq, snapshot)) return [low, high, snapshot];
+  }
+}
+
+function judge([low, high, snapshot]: Seen, counts: readonly number[]): string | null {
+  return low === high && snapshot === counts[low] ? null : `the reader got ${low} and ${high} at ${snapshot}`;
+}
+
 export const carry = scenario({
   name: "seqcount/carry",
   about: "while the low word wraps around, what a reader has seen is whole and its count is that moment's",
   quick: true,
   setup: aboutToWrap,
+  threads: { reader: read, writer: writeTwice },
+  check: (_k, _plan, { reader }) => judge(reader, COUNTS),
+});
+
+export const asleep = scenario({
+  name: "seqcount/asleep",
+  about: "while a reader sleeps, so many have written that the low word is what it was: the reader knows",
+  quick: true,
+  setup: (k: Kernel): Plan => ({ seq: words(k, SEQCOUNT_WORDS), data: words(k, 2) }),
   threads: {
-    reader: (k, { seq, data }): [number, number, number] => {
-      for (;;) {
-        const snapshot = readSeqcountBegin(k.m, seq);
-        const low = k.m.load(data);
-        const high = k.m.load(data + 1);
-        if (!seqcountRetry(k.m, seq, snapshot)) return [snapshot, low, high];
-      }
+    reader: read,
+    writer: (k, { seq, data }): void => {
+      writeSeqcountBegin(k.m, seq);
+      k.m.store(data, 1);
+      // 2^31 - 1 others write, and the last of them goes on.
+      k.m.store(seq, -1);
+      k.m.store(data + 1, 1);
+      writeSeqcountEnd(k.m, seq);
     },
-    writer: writeTwice,
   },
-  check: (_k, _plan, { reader: [snapshot, low, high] }) =>
-    low === high && snapshot === COUNTS[low] ? null : `the reader got ${low} and ${high} at ${snapshot}`,
+  check: (_k, _plan, { reader }) => judge(reader, [0, TWO_32]),
 });
 
 export const tries = scenario({
