@@ -145,7 +145,7 @@ export const execOrdinary = againstExec("exec-ordinary", "a comparison and an ex
 
 export const execBoth = scenario({
   name: "kcmp/exec-both",
-  about: `a comparison, a set-user-ID exec of the first task and an exec of the second: ${NEVER}`,
+  about: `a comparison, a set-user-ID exec of one task and an exec of the other: ${NEVER}`,
   paths: [Path.kcmp],
   setup: (k) => {
     const pair = makePair(k, CLONE_VM);
