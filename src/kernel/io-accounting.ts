@@ -130,16 +130,21 @@ export function accountIo(k: Kernel, task: Ptr, delta: IoDelta): void {
   const at = task + TASK.ioac;
   const { m } = k;
   writeSeqlock(k.t, statsLock, LockClass.stats);
-  m.add64(at + IO.rchar, delta.rchar);
-  m.add64(at + IO.wchar, delta.wchar);
-  m.add64(at + IO.syscr, delta.syscr);
-  m.add64(at + IO.syscw, delta.syscw);
-  m.add64(at + IO.readBytes, delta.readBytes);
-  m.add64(at + IO.writeBytes, delta.writeBytes);
+  raise(m, at + IO.rchar, delta.rchar);
+  raise(m, at + IO.wchar, delta.wchar);
+  raise(m, at + IO.syscr, delta.syscr);
+  raise(m, at + IO.syscw, delta.syscw);
+  raise(m, at + IO.readBytes, delta.readBytes);
+  raise(m, at + IO.writeBytes, delta.writeBytes);
   writeSequnlock(k.t, statsLock, LockClass.stats);
 }
 
 /** Moves a dead thread's counters into its group's. @pre stats_lock held for write */
 export function foldIo(m: Memory, signal: Ptr, task: Ptr): void {
-  for (let at = 0; at < IO.words; at += 2) m.add64(signal + SIGNAL.ioac + at, m.load64(task + TASK.ioac + at));
+  for (let at = 0; at < IO.words; at += 2) raise(m, signal + SIGNAL.ioac + at, m.load64(task + TASK.ioac + at));
+}
+
+/** Most I/O leaves most counters as they are. @pre stats_lock held for write */
+function raise(m: Memory, counter: Ptr, delta: number): void {
+  if (delta !== 0) m.add64(counter, delta);
 }

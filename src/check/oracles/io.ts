@@ -43,10 +43,21 @@ export const IO_LEADER = 2;
  * @returns what is wrong, or null
  */
 export function judgeImageIo(read: IoRead, of: number, states: readonly State[]): string | null {
+  return judgeIo(
+    read,
+    states.map(({ words }) => ({ words: [words[0] as number, ...imageCounters(words[of] as number)] })),
+  );
+}
+
+/**
+ * Judges a read by what there was to see.
+ * @param states access, then the seven counters
+ * @returns what is wrong, or null
+ */
+export function judgeIo(read: IoRead, states: readonly Pick<State, "words">[]): string | null {
   if (read.error !== 0) return judgeRefusal("io", read.who, read.error, -EACCES, states);
   for (const { words } of states) {
-    if (mayLook(read.who, words[0] as number) && sameCounters(read.counters, imageCounters(words[of] as number)))
-      return null;
+    if (mayLook(read.who, words[0] as number) && sameCounters(read.counters, words.slice(1))) return null;
   }
   return `io: ${read.who} saw ${read.counters.join(" ")}, possible: ${describeStates(states)}`;
 }
@@ -88,7 +99,7 @@ export function judgeGroupIo(read: IoRead, tracks: readonly (readonly State[])[]
   return atOneMoment(states) ? null : `io of a group: ${seen.join(" ")} were never there at one moment`;
 }
 
-function sameCounters(a: Counters, b: Counters): boolean {
+function sameCounters(a: Counters, b: readonly number[]): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }

@@ -17,7 +17,7 @@ import type { State } from "../history.ts";
 import { MODEL_CONFIG, ORDINARY, programSpec } from "../model.ts";
 import { CLOSED, OPEN } from "../oracles/access.ts";
 import type { IoRead } from "../oracles/io.ts";
-import { IO_LEADER, IO_WHOLE, imageCounters, judgeImageIo } from "../oracles/io.ts";
+import { IO_WHOLE, imageCounters, judgeImageIo, judgeIo } from "../oracles/io.ts";
 import type { Extent, Scenario } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
 import type { Change, Owned } from "./exec-images.ts";
@@ -36,10 +36,17 @@ import {
   takeOver,
 } from "./exec-images.ts";
 
-/** I/O of a task, as the oracle knows it: see imageCounters. */
-function account(k: Kernel, task: Ptr, units: number): void {
-  const [rchar, wchar, syscr, syscw, readBytes, writeBytes] = imageCounters(units);
-  accountIo(k, task, { rchar, wchar, syscr, syscw, readBytes, writeBytes });
+/** What a read(2) of so many bytes adds, where the page cache has them. */
+function account(k: Kernel, task: Ptr, reads: number): void {
+  const none = { wchar: 0, syscw: 0, readBytes: 0, writeBytes: 0 };
+  accountIo(k, task, { ...none, rchar: READ_BYTES * reads, syscr: reads });
+}
+
+const READ_BYTES = 100;
+
+/** A state of who has made so many reads. */
+function afterReads(access: number, reads: number): State {
+  return state(access, READ_BYTES * reads, 0, reads, 0, 0, 0, 0);
 }
 
 /** What the owner reads. @param whole the group, not the thread alone */
@@ -51,7 +58,7 @@ function readIo(k: Kernel, pid: number, whole: boolean): IoRead {
   return { who: "owner", error, counters };
 }
 
-/** A process that has done a unit of I/O. */
+/** A process that has made a read. */
 function makeUsed(k: Kernel): Owned {
   const owned = makeOwned(k);
   account(k, owned.task, 1);
@@ -70,16 +77,16 @@ function planExec(k: Kernel, change: Change): ExecPlan {
   return { owned, exec: prepareExec(k, owned.task, change), kept: keepMm(k, owned.task) };
 }
 
-/** An exec that does a unit of I/O before its credentials are there. @returns false if it has failed */
+/** An exec that makes a read before its credentials are there. @returns false if it has failed */
 function execWithIo(k: Kernel, prepared: ExecPrepared): boolean {
   const exec = execCommit(k, takeOver(k, prepared));
   account(k, exec.task, 1);
   return execFinish(k, exec);
 }
 
-/** Before and after an exec: who may look, and units of I/O of the whole process and of its only thread. */
+/** Before and after an exec. */
 function statesOf(change: Change): State[] {
-  return [state(OPEN, 1, 1), state(closes(change) ? CLOSED : OPEN, 2, 2)];
+  return [afterReads(OPEN, 1), afterReads(closes(change) ? CLOSED : OPEN, 2)];
 }
 
 /** A reader and an exec. */
@@ -103,7 +110,7 @@ function againstExec(
     check: (k, { owned, kept }, { reader, exec }) => {
       if (exec === (change.failsHalfway === true)) return `exec said ${exec}`;
       return (
-        judgeImageIo(reader, whole ? IO_WHOLE : IO_LEADER, statesOf(change)) ??
+        judgeIo(reader, statesOf(change)) ??
         execsAreOver(k, owned, 1) ??
         countIs(k, "the task", owned.task + TASK.usage, 1) ??
         (exec ? ownsAlone(k, owned.task) : null) ??
@@ -157,7 +164,7 @@ export const execRefusedEarly = scenario({
   },
   check: (k, { owned }, { reader, exec }) => {
     if (exec !== -ENOEXEC) return `exec said ${exec}`;
-    return judgeImageIo(reader, IO_WHOLE, statesOf({})) ?? execsAreOver(k, owned, 0) ?? ownsAlone(k, owned.task);
+    return judgeIo(reader, statesOf({})) ?? execsAreOver(k, owned, 0) ?? ownsAlone(k, owned.task);
   },
 });
 
@@ -176,8 +183,8 @@ export const twoReaders = scenario({
   check: (k, { owned, kept }, { first, second }) => {
     const states = statesOf({ setuid: true });
     return (
-      judgeImageIo(first, IO_LEADER, states) ??
-      judgeImageIo(second, IO_LEADER, states) ??
+      judgeIo(first, states) ??
+      judgeIo(second, states) ??
       execsAreOver(k, owned, 1) ??
       ownsAlone(k, owned.task) ??
       countIs(k, "the old address space", kept + MM.mmUsers, 1)
@@ -201,7 +208,7 @@ export const parked = scenario({
     exec: (k, { exec }): boolean => execWithIo(k, exec),
   },
   check: (k, { owned, kept }, { reader }) =>
-    (reader.error === WAIT_WOULD_BLOCK ? null : judgeImageIo(reader, IO_LEADER, statesOf({ setuid: true }))) ??
+    (reader.error === WAIT_WOULD_BLOCK ? null : judgeIo(reader, statesOf({ setuid: true }))) ??
     execsAreOver(k, owned, 1) ??
     ownsAlone(k, owned.task) ??
     countIs(k, "the old address space", kept + MM.mmUsers, 1),
@@ -223,9 +230,9 @@ export const twoExecs = scenario({
     },
   },
   check: (k, { owned, kept }, { reader }) => {
-    const states = [...statesOf({ setuid: true }), state(OPEN, 3, 3)];
+    const states = [...statesOf({ setuid: true }), afterReads(OPEN, 3)];
     return (
-      judgeImageIo(reader, IO_LEADER, states) ??
+      judgeIo(reader, states) ??
       execsAreOver(k, owned, 2) ??
       ownsAlone(k, owned.task) ??
       countIs(k, "the old address space", kept + MM.mmUsers, 1)
@@ -233,7 +240,7 @@ export const twoExecs = scenario({
   },
 });
 
-/** Units of I/O that the thread does that takes over from the leader. */
+/** Reads that the thread makes that takes over from the leader. */
 const OF_NEW_LEADER = 2;
 
 /** A reader and a set-user-ID exec of another thread than the leader, which dies and is replaced. */
@@ -257,9 +264,11 @@ function againstNewLeader(name: string, about: string, whole: boolean): Scenario
     },
     check: (k, { owned, thread, kept }, { reader }) => {
       // Of the thread alone: the old leader's, or those of the new one before and after.
-      const states = [state(OPEN, 1, 1), state(OPEN, 1, 0), state(CLOSED, 1 + OF_NEW_LEADER, OF_NEW_LEADER)];
+      const states = whole
+        ? [afterReads(OPEN, 1), afterReads(CLOSED, 1 + OF_NEW_LEADER)]
+        : [afterReads(OPEN, 1), afterReads(OPEN, 0), afterReads(CLOSED, OF_NEW_LEADER)];
       return (
-        (reader.error === -ESRCH ? null : judgeImageIo(reader, whole ? IO_WHOLE : IO_LEADER, states)) ??
+        (reader.error === -ESRCH ? null : judgeIo(reader, states)) ??
         execsAreOver(k, owned, 1) ??
         (findTask(k, owned.pid) === thread ? null : "the thread that execs does not lead") ??
         ownsAlone(k, thread) ??
@@ -303,7 +312,7 @@ export const tsync = scenario({
   check: (k, { owned, thread }, { reader }) => {
     const cred = k.m.load(thread + TASK.cred);
     return (
-      judgeImageIo(reader, IO_LEADER, [state(OPEN, 2, 1)]) ??
+      judgeIo(reader, [afterReads(OPEN, 1)]) ??
       execsAreOver(k, owned, 1) ??
       (k.m.load(owned.task + TASK.cred) === cred ? null : "the threads have different credentials") ??
       countIs(k, "the credentials", cred + CRED.usage, 2) ??
@@ -327,7 +336,7 @@ export const threadExit = scenario({
     exit: (k, { thread }): void => exitThread(k, thread, 0),
   },
   check: (k, { owned, thread }, { reader }) =>
-    judgeImageIo(reader, IO_WHOLE, [state(OPEN, 3, 1)]) ??
+    judgeIo(reader, [afterReads(OPEN, 3)]) ??
     execsAreOver(k, owned, 0) ??
     countIs(k, "the thread", thread + TASK.usage, 0) ??
     countIs(k, "the credentials", k.m.load(owned.task + TASK.cred) + CRED.usage, 1) ??
@@ -350,7 +359,7 @@ export const exit = scenario({
   check: (k, { owned }, { reader, exit: reaped }) => {
     if (reaped !== 0) return `the process was not reaped: ${reaped}`;
     return (
-      (reader.error === -ESRCH ? null : judgeImageIo(reader, IO_WHOLE, [state(OPEN, 1, 1)])) ??
+      (reader.error === -ESRCH ? null : judgeIo(reader, [afterReads(OPEN, 1)])) ??
       execsAreOver(k, owned, 0) ??
       countIs(k, "the task", owned.task + TASK.usage, 0) ??
       countIs(k, "the process", owned.signal + SIGNAL.sigcnt, 0)
@@ -360,13 +369,25 @@ export const exit = scenario({
 
 export const counting = scenario({
   name: "io/counting",
-  about: "a reader of a process that does I/O: the seven counters belong to one moment",
+  about: "a reader of a process that does I/O of every kind: the seven counters belong to one moment",
   paths: [Path.io],
-  setup: (k) => ({ owned: makeUsed(k) }),
+  setup: (k) => {
+    const owned = makeOwned(k);
+    accountAll(k, owned.task);
+    return { owned };
+  },
   threads: {
     reader: (k, { owned }): IoRead => readIo(k, owned.pid, true),
-    writer: (k, { owned }): void => account(k, owned.task, 1),
+    writer: (k, { owned }): void => accountAll(k, owned.task),
   },
   check: (k, { owned }, { reader }) =>
-    judgeImageIo(reader, IO_WHOLE, statesOf({})) ?? execsAreOver(k, owned, 0) ?? ownsAlone(k, owned.task),
+    judgeImageIo(reader, IO_WHOLE, [state(OPEN, 1), state(OPEN, 2)]) ??
+    execsAreOver(k, owned, 0) ??
+    ownsAlone(k, owned.task),
 });
+
+/** I/O of which the oracle can tell each counter from the others. */
+function accountAll(k: Kernel, task: Ptr): void {
+  const [rchar, wchar, syscr, syscw, readBytes, writeBytes] = imageCounters(1);
+  accountIo(k, task, { rchar, wchar, syscr, syscw, readBytes, writeBytes });
+}
