@@ -338,7 +338,9 @@ export const MM = struct({
   startData: QUAD,
   endData: QUAD,
   startBrk: QUAD,
+  /** Also read without mmap_lock, by whoever finds out what is the heap: whole, by brkSeq. */
   brk: QUAD,
+  brkSeq: SEQCOUNT_WORDS,
   startStack: QUAD,
   argStart: QUAD,
   argEnd: QUAD,

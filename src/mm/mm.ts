@@ -14,6 +14,7 @@ import { bytesGet, bytesPut } from "../shm/bytes.ts";
 import type { Memory, Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
 import { refcountDecAndTest, refcountInc, refcountIncNotZero } from "../sync/refcount.ts";
+import { readSeqcountBegin, seqcountRetry, writeSeqcountBegin, writeSeqcountEnd } from "../sync/seqcount.ts";
 import { VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_WIPEONFORK } from "./flags.ts";
 import { mmapWriteLock, mmapWriteUnlock, vmaMarkAttached, vmaMarkDetached, vmaStartWrite } from "./lock.ts";
 import { VmaIter, treeBuild, treeDestroy, vmaIterInit, vmaNext } from "./vma-tree.ts";
@@ -27,6 +28,25 @@ export function mmAlloc(k: Kernel): Ptr {
   m.plainStore(mm + MM.mmCount, 1);
   m.plainStore(mm + MM.dumpable, SUID_DUMP_USER);
   return mm;
+}
+
+/**
+ * The end of the heap, in bytes. The kernel's readers need no lock for it, as a word of theirs holds it all: here its two
+ * words are of one moment only while nobody is at brkSeq.
+ */
+export function mmBrk(m: Memory, mm: Ptr): number {
+  for (;;) {
+    const sequence = readSeqcountBegin(m, mm + MM.brkSeq);
+    const end = m.load64(mm + MM.brk);
+    if (!seqcountRetry(m, mm + MM.brkSeq, sequence)) return end;
+  }
+}
+
+/** Moves the end of the heap. @pre mmap_lock for write */
+export function mmSetBrk(m: Memory, mm: Ptr, end: number): void {
+  writeSeqcountBegin(m, mm + MM.brkSeq);
+  m.store64(mm + MM.brk, end);
+  writeSeqcountEnd(m, mm + MM.brkSeq);
 }
 
 /** A further user. @pre the caller has one (mmget) */

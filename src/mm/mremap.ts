@@ -24,6 +24,7 @@ import {
   VM_WRITE,
 } from "./flags.ts";
 import { mmapWriteLockKillable, mmapWriteUnlock, vmaStartWrite } from "./lock.ts";
+import { mmBrk, mmSetBrk } from "./mm.ts";
 import { getUnmappedArea, guardedStart, munmapLocked, pageAlign } from "./mmap.ts";
 import { populate } from "./resident.ts";
 import { reserveOperation, vmaAbsorb, vmaEndingAt, vmaPlace, vmaSplit } from "./vma-edit.ts";
@@ -216,10 +217,12 @@ export function brk(k: Kernel, mm: Ptr, address: number): number {
   const result = mmapWriteLockKillable(k, mm);
   if (result !== WAIT_OK) return result;
   let locked = false;
-  const old = k.m.load64(mm + MM.brk);
+  const old = mmBrk(k.m, mm);
+  let end = old;
   try {
     if (address >= k.m.load64(mm + MM.startBrk) && moveBrk(k, mm, old, address)) {
-      k.m.store64(mm + MM.brk, address);
+      end = address;
+      mmSetBrk(k.m, mm, end);
       const vma = address > old ? vmaEndingAt(k, mm, pageAlign(address)) : NULL;
       locked = vma !== NULL && (k.m.load(vma + VMA.vmFlags) & VM_LOCKED) !== 0;
     }
@@ -227,7 +230,7 @@ export function brk(k: Kernel, mm: Ptr, address: number): number {
     mmapWriteUnlock(k, mm);
   }
   if (locked) populate(k, mm, pageAlign(old), pageAlign(address) - pageAlign(old));
-  return k.m.load64(mm + MM.brk);
+  return end;
 }
 
 function moveBrk(k: Kernel, mm: Ptr, old: number, address: number): boolean {

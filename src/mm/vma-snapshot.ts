@@ -5,6 +5,7 @@ import { BYTES, bytesLength, bytesText } from "../shm/bytes.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
 import { SPECIAL_NAMES, VM_EXEC, specialOf } from "./flags.ts";
+import { mmBrk } from "./mm.ts";
 
 /** Where the name in the last column comes from. */
 export const VmaName = {
@@ -90,7 +91,7 @@ function nameVma(k: Kernel, mm: Ptr, out: VmaSnapshot): void {
     out.nameKind = out.anonName === NULL ? VmaName.path : VmaName.anonShmem;
     return;
   }
-  out.isHeap = out.start < m.load64(mm + MM.brk) && out.end > m.load64(mm + MM.startBrk);
+  out.isHeap = out.end > m.load64(mm + MM.startBrk) && out.start < mmBrk(m, mm);
   const startStack = m.load64(mm + MM.startStack);
   out.isStack = out.start <= startStack && out.end >= startStack;
   const special = specialOf(out.flags2);

@@ -178,7 +178,8 @@ export function judgeAnyMoment(steps: readonly MapsStep[], states: States): stri
 /** Objects in use that don't belong to the address spaces of the scenario. */
 export interface Rest {
   readonly vmas: number;
-  readonly nodes: number;
+  /** Null: not to be looked at. */
+  readonly nodes: number | null;
 }
 
 /**
@@ -193,7 +194,7 @@ export function restBeside(k: Kernel, spaces: readonly Ptr[]): Rest {
   return countRest(k, spaces);
 }
 
-function countRest(k: Kernel, spaces: readonly Ptr[]): Rest {
+function countRest(k: Kernel, spaces: readonly Ptr[]): { vmas: number; nodes: number } {
   let vmas = k.slab.live(Cache.vma);
   let nodes = k.slab.live(Cache.vmaNode) - retiredNodes(k);
   for (let i = 0; i < spaces.length; i++) {
@@ -220,7 +221,7 @@ export function judgeSpaces(k: Kernel, rest: Rest, finals: readonly Final[]): st
   for (let i = 0; i < finals.length; i++) spaces.push((finals[i] as Final).mm);
   const now = countRest(k, spaces);
   if (now.vmas !== rest.vmas) return `${now.vmas - rest.vmas} mappings are nobody's`;
-  return now.nodes === rest.nodes ? null : `${now.nodes - rest.nodes} nodes are nobody's`;
+  return rest.nodes === null || now.nodes === rest.nodes ? null : `${now.nodes - rest.nodes} nodes are nobody's`;
 }
 
 function judgeSpace(k: Kernel, { mm, states }: Final): string | null {

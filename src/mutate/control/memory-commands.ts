@@ -1,7 +1,7 @@
 /** Commands on address spaces. */
 import { EAGAIN, EFAULT, EINVAL } from "../../kernel/errno.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { MM, TASK, VMA } from "../../kernel/layout.ts";
+import { TASK, VMA } from "../../kernel/layout.ts";
 import { pathPut } from "../../kernel/path.ts";
 import {
   MAP_ANONYMOUS,
@@ -16,6 +16,7 @@ import {
   VM_ACCESS_FLAGS,
 } from "../../mm/flags.ts";
 import { mmapReadLockKillable, mmapReadUnlock } from "../../mm/lock.ts";
+import { mmBrk } from "../../mm/mm.ts";
 import { mmap, munmap } from "../../mm/mmap.ts";
 import { madviseName, mlock, mprotect } from "../../mm/mprotect.ts";
 import { brk, mremap } from "../../mm/mremap.ts";
@@ -217,7 +218,7 @@ function moveBrk(k: Kernel, words: Words): ControlResult {
   const bytes = words.size("BYTES", true);
   words.end();
   return actOnMemory(k, pid, (mm) => {
-    const wanted = k.m.load64(mm + MM.brk) + bytes;
+    const wanted = mmBrk(k.m, mm) + bytes;
     const end = brk(k, mm, wanted);
     return end < 0 || end === wanted ? addressed(end) : { errno: EINVAL, text: "the heap can't end there" };
   });

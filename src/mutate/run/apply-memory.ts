@@ -4,6 +4,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { MM, PAGE_SIZE, SIGNAL, TASK } from "../../kernel/layout.ts";
 import { pathNew, pathPut } from "../../kernel/path.ts";
 import { MAP_ANONYMOUS, MAP_PRIVATE, MREMAP_MAYMOVE, PROT_READ, PROT_WRITE } from "../../mm/flags.ts";
+import { mmBrk } from "../../mm/mm.ts";
 import { mmap, munmap } from "../../mm/mmap.ts";
 import { mprotect } from "../../mm/mprotect.ts";
 import { brk, mremap } from "../../mm/mremap.ts";
@@ -51,7 +52,7 @@ function map(k: Kernel, task: Ptr, mm: Ptr, operation: Extract<Operation, { kind
 /** Moves the end of the heap, and uses what is new. @returns the size of the heap */
 function moveBreak(k: Kernel, task: Ptr, mm: Ptr, grow: number): number {
   const { m } = k;
-  const old = m.load64(mm + MM.brk);
+  const old = mmBrk(m, mm);
   const start = m.load64(mm + MM.startBrk);
   const wanted = Math.max(start, old + grow);
   const now = brk(k, mm, wanted);
