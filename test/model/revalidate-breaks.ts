@@ -14,5 +14,5 @@ export const REVALIDATE_FINDINGS: readonly Finding[] = [
   { name: "revalidate: no second look at a pid that is just handed over", scenario: "revalidate/exec-of-thread" },
   { name: "revalidate: a walk keeps its reference on the task", scenario: "revalidate/reap" },
   { name: "revalidate: a walk keeps its reference on /proc", scenario: "revalidate/reap" },
-  { name: "revalidate: a name of map_files is known by its start alone", scenario: "lookup/map-files" },
+  { name: "revalidate: a name of map_files is known by its start alone", scenario: "lookup/map-files-split" },
 ];

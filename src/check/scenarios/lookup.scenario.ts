@@ -8,7 +8,7 @@ import { MAP_FIXED, MAP_PRIVATE, PROT_EXEC, PROT_READ } from "../../mm/flags.ts"
 import { mmap, munmap } from "../../mm/mmap.ts";
 import { mprotect } from "../../mm/mprotect.ts";
 import type { Ptr } from "../../sync/atomics.ts";
-import type { Life, Link, SeenProcess } from "../oracles/revalidate.ts";
+import type { Life, SeenProcess } from "../oracles/revalidate.ts";
 import { ANY_LIFE, judgeLink, judgeProcess, judgeThread } from "../oracles/revalidate.ts";
 import { scenario } from "../scenario.ts";
 import type { SeenNode } from "./lookup-requests.ts";
@@ -51,11 +51,32 @@ function again(k: Kernel, requests: Requests, { progress }: LifePlan, node: Seen
   return { seen, span: { oldest, newest: newestState(k, progress) } };
 }
 
-/** By name, and then twice the same node. */
+/** By name, and then the node. */
 function nameThenNode(k: Kernel, requests: Requests, plan: LifePlan): Seen<SeenNode>[] {
   const first = byName(k, requests, plan);
   k.quiescent();
   return first.seen === null ? [first] : [first, again(k, requests, plan, first.seen)];
+}
+
+/** A directory of the process, where names are looked up. */
+interface DirectoryPlan extends LifePlan {
+  readonly directory: SeenNode;
+}
+
+/** One that is there. */
+function directoryNamed(k: Kernel, name: string): SeenNode {
+  const requests = new Requests(k);
+  const process = requests.process(String(PID));
+  const directory = process && requests.within(process, name);
+  if (directory === null) throw new Error(`the process has no ${name}`);
+  return directory;
+}
+
+/** Looks a name of a directory of the process up. */
+function within(k: Kernel, requests: Requests, { progress, directory }: DirectoryPlan, name: string): Seen<SeenNode> {
+  const oldest = oldestState(k, progress);
+  const seen = requests.within(directory, name);
+  return { seen, span: { oldest, newest: newestState(k, progress) } };
 }
 
 function judgeNames([name, node]: readonly Seen<SeenNode>[], lives: readonly (Life | null)[]): string | null {
@@ -114,7 +135,7 @@ export const heirByName = scenario({
   quick: true,
   setup: (k) => heirLife(k),
   threads: {
-    reader: (k, plan): Seen<SeenNode>[] => nameThenNode(k, server(k), plan),
+    reader: (k, plan): Seen<SeenNode>[] => [byName(k, server(k), plan)],
     writer: (k, plan): void => execHeir(k, plan),
   },
   check: (k, plan, { reader }) => judgeNames(reader, HEIR_LIVES) ?? judgeReferences(k, plan.heir, true),
@@ -124,16 +145,9 @@ export const threadByName = scenario({
   name: "lookup/thread-that-execs",
   about: "the same by the name of the thread in task, which goes when it becomes the leader",
   paths: PATHS,
-  setup: (k) => heirLife(k),
+  setup: (k) => ({ ...heirLife(k), directory: directoryNamed(k, "task") }),
   threads: {
-    reader: (k, { progress }): Seen<SeenNode> => {
-      const requests = server(k);
-      const process = requests.process(String(PID)) as SeenNode;
-      const tasks = requests.within(process, "task") as SeenNode;
-      const oldest = oldestState(k, progress);
-      const seen = requests.within(tasks, String(TID));
-      return { seen, span: { oldest, newest: newestState(k, progress) } };
-    },
+    reader: (k, plan): Seen<SeenNode> => within(k, server(k), plan, String(TID)),
     writer: (k, plan): void => execHeir(k, plan),
   },
   check: (k, plan, { reader: { seen, span } }) =>
@@ -162,16 +176,10 @@ export const descriptors = scenario({
   setup: (k) => {
     const plan = firstLife(k);
     openPipe(k, taskOfPid(k, PID), READ);
-    return { ...plan, task: taskOfPid(k, PID) };
+    return { ...plan, task: taskOfPid(k, PID), directory: directoryNamed(k, "fd") };
   },
   threads: {
-    reader: (k, { progress }): Seen<Partial<Link>> => {
-      const requests = server(k);
-      const directory = requests.within(requests.process(String(PID)) as SeenNode, "fd") as SeenNode;
-      const oldest = oldestState(k, progress);
-      const found = requests.within(directory, "0");
-      return { seen: found && { mode: found.mode }, span: { oldest, newest: newestState(k, progress) } };
-    },
+    reader: (k, plan): Seen<SeenNode> => within(k, server(k), plan, "0"),
     writer: (k, { task, progress }): void => {
       mayReach(k, progress, 1);
       closeFd(k, k.m.load(task + TASK.files), 0);
@@ -182,9 +190,13 @@ export const descriptors = scenario({
       hasReached(k, progress, 2);
     },
   },
-  check: (k, { task }, { reader: { seen, span } }) =>
-    judgeLink("fd/0", seen, 1, statesIn(DESCRIPTORS, span)) ?? judgeReferences(k, task, true),
+  check: (k, { task }, { reader }) => judgeEntry("fd/0", reader, DESCRIPTORS) ?? judgeReferences(k, task, true),
 });
+
+/** Of an entry the mode alone is told. */
+function judgeEntry(name: string, { seen, span }: Seen<SeenNode>, lives: readonly Life[]): string | null {
+  return judgeLink(name, seen && { mode: seen.mode }, 1, statesIn(lives, span));
+}
 
 const PAGE = 4096;
 const MAP_START = 0x10000000;
@@ -196,55 +208,67 @@ function rangeName(from: number, to: number): string {
 }
 
 const WHOLE = rangeName(0, PAGES);
-const HALF = rangeName(0, MIDDLE);
+const FIRST_HALF = rangeName(0, MIDDLE);
+const SECOND_HALF = rangeName(MIDDLE, PAGES);
 
 /** @param ranges those that are mapped */
 function mapped(...ranges: readonly string[]): Life {
   return life({ links: new Map(ranges.map((range) => [`map_files/${range}`, { text: "/bin/prog", mode: 0o120400 }])) });
 }
 
-const MAPPED = [mapped(WHOLE), mapped(HALF, rangeName(MIDDLE, PAGES)), mapped(rangeName(MIDDLE, PAGES))];
-
-/** The reader of one name of map_files. */
-function lookUpRange(k: Kernel, { progress }: LifePlan, name: string): Seen<Partial<Link>> {
-  const requests = new Requests(k);
-  const directory = requests.within(requests.process(String(PID)) as SeenNode, "map_files") as SeenNode;
-  k.quiescent();
-  const oldest = oldestState(k, progress);
-  const found = requests.within(directory, name);
-  return { seen: found && { mode: found.mode }, span: { oldest, newest: newestState(k, progress) } };
+interface MapPlan extends DirectoryPlan {
+  readonly task: Ptr;
+  readonly mm: Ptr;
 }
 
-export const mapFiles = scenario({
-  name: "lookup/map-files",
-  about: "a mapping is split and then partly unmapped: a name of map_files is that of a mapping as it was or became",
+function setupMap(k: Kernel): MapPlan {
+  const plan = firstLife(k);
+  const task = taskOfPid(k, PID);
+  const mm = k.m.load(task + TASK.mm);
+  mmap(k, mm, MAP_START, PAGES * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, configPath(k, 0), 0);
+  return { ...plan, task, mm, directory: directoryNamed(k, "map_files") };
+}
+
+function splitMap(k: Kernel, { mm, progress }: MapPlan): void {
+  mayReach(k, progress, 1);
+  mprotect(k, mm, MAP_START + MIDDLE * PAGE, (PAGES - MIDDLE) * PAGE, PROT_READ | PROT_EXEC);
+  hasReached(k, progress, 1);
+}
+
+/** Nothing is left behind in the process or its address space. */
+function judgeMapped(k: Kernel, { mm, task }: MapPlan): string | null {
+  const users = k.m.load(mm + MM.mmUsers);
+  return users === 1 ? judgeReferences(k, task, true) : `the address space has ${users} users`;
+}
+
+const SPLIT = [mapped(WHOLE), mapped(FIRST_HALF, SECOND_HALF)];
+export const splitMapping = scenario({
+  name: "lookup/map-files-split",
+  about: "a mapping is split while the name of the whole is looked up in map_files",
   paths: PATHS,
-  setup: (k) => {
-    const plan = firstLife(k);
-    const task = taskOfPid(k, PID);
-    const mm = k.m.load(task + TASK.mm);
-    mmap(k, mm, MAP_START, PAGES * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, configPath(k, 0), 0);
-    return { ...plan, task, mm, users: k.m.load(mm + MM.mmUsers) };
-  },
+  setup: setupMap,
   threads: {
-    whole: (k, plan): Seen<Partial<Link>> => lookUpRange(k, plan, WHOLE),
-    half: (k, plan): Seen<Partial<Link>> => lookUpRange(k, plan, HALF),
-    writer: (k, { mm, progress }): void => {
-      mayReach(k, progress, 1);
-      mprotect(k, mm, MAP_START + MIDDLE * PAGE, (PAGES - MIDDLE) * PAGE, PROT_READ | PROT_EXEC);
-      hasReached(k, progress, 1);
+    reader: (k, plan): Seen<SeenNode> => within(k, new Requests(k), plan, WHOLE),
+    writer: (k, plan): void => splitMap(k, plan),
+  },
+  check: (k, plan, { reader }) => judgeEntry(`map_files/${WHOLE}`, reader, SPLIT) ?? judgeMapped(k, plan),
+});
+
+const UNMAPPED = [mapped(WHOLE), mapped(FIRST_HALF, SECOND_HALF), mapped(SECOND_HALF)];
+export const unmapped = scenario({
+  name: "lookup/map-files-unmap",
+  about: "a mapping is split and one part unmapped, whose name is looked up: it is there in between alone",
+  paths: PATHS,
+  setup: setupMap,
+  threads: {
+    reader: (k, plan): Seen<SeenNode> => within(k, new Requests(k), plan, FIRST_HALF),
+    writer: (k, plan): void => {
+      const { mm, progress } = plan;
+      splitMap(k, plan);
       mayReach(k, progress, 2);
       munmap(k, mm, MAP_START, MIDDLE * PAGE);
       hasReached(k, progress, 2);
     },
   },
-  check: (k, { task, mm, users }, { whole, half }) => {
-    const left = k.m.load(mm + MM.mmUsers) - users;
-    if (left !== 0) return `${left} users of the address space are left`;
-    return (
-      judgeLink(`map_files/${WHOLE}`, whole.seen, 1, statesIn(MAPPED, whole.span)) ??
-      judgeLink(`map_files/${HALF}`, half.seen, 1, statesIn(MAPPED, half.span)) ??
-      judgeReferences(k, task, true)
-    );
-  },
+  check: (k, plan, { reader }) => judgeEntry(`map_files/${FIRST_HALF}`, reader, UNMAPPED) ?? judgeMapped(k, plan),
 });

@@ -309,8 +309,7 @@ export const duplicated = scenario({
   paths: PATHS,
   setup: setupFd,
   threads: {
-    low: (k, plan): Seen<number> => visitFd(k, plan, FD),
-    high: (k, plan): Seen<number> => visitFd(k, plan, HIGH_FD),
+    walker: (k, plan): Seen<number>[] => [visitFd(k, plan, FD), visitFd(k, plan, HIGH_FD)],
     writer: (k, { task, progress }): void => {
       mayReach(k, progress, 1);
       dupFd(k, k.m.load(task + TASK.files), FD, HIGH_FD);
@@ -318,9 +317,9 @@ export const duplicated = scenario({
       reclaimNow(k);
     },
   },
-  check: (k, { task, file }, { low, high }) =>
-    judgeFd(low, [READ, READ]) ??
-    judgeFd(high, [NOT_OPEN, READ]) ??
+  check: (k, { task, file }, { walker: [low, high] }) =>
+    judgeFd(low as Seen<number>, [READ, READ]) ??
+    judgeFd(high as Seen<number>, [NOT_OPEN, READ]) ??
     judgeFileCount(k, file, 2) ??
     judgeReferences(k, task, true),
 });
