@@ -9,6 +9,8 @@ import type { RealVerdict } from "./real-threads-main.ts";
 import { inEachForm, loadScenarios } from "./scenario-files.ts";
 
 const ROUNDS = Number(process.env["REAL_THREADS_ROUNDS"] ?? 100);
+/** Milliseconds after which a mistake has led to a standstill, on a busy machine too. */
+const PATIENCE_MS = 5000;
 const SEED = Number(process.env["REAL_THREADS_SEED"] ?? Date.now() % 2 ** 31);
 
 const scenarios = await loadScenarios();
@@ -52,7 +54,7 @@ describe("deliberate mistakes", () => {
   ];
 
   test.each(mistakes)("%s", async (_what, name, edit, wrong) => {
-    const verdicts = await runOnRealThreads({ names: [name], rounds: 1000, seed: SEED, patience: 500 }, [edit]);
+    const verdicts = await runOnRealThreads({ names: [name], rounds: 1000, seed: SEED, patience: PATIENCE_MS }, [edit]);
     expect(verdicts[0]?.wrong).toMatch(wrong);
-  });
+  }, 120_000);
 });
