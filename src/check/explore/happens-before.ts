@@ -3,9 +3,10 @@
  * each other. Two executions with the same order of dependent steps are the same trace (Mazurkiewicz).
  *
  * Steps depend on each other if both access the same word and one writes it, or both the queue of a word's sleepers and one
- * changes that. A failed compareExchange reads; a wait that doesn't sleep reads; one that sleeps reads the word and changes
- * the queue; a notification changes the queue if it wakes somebody and reads it otherwise. What wakes a thread comes before
- * all that the thread does afterwards.
+ * changes that. A failed compareExchange reads. A wait reads the word and changes the queue, even if it doesn't sleep: a
+ * write by a third thread decides that, which must not make two steps independent that would depend on each other without
+ * it (the search for traces would miss some). A notification changes the queue if it wakes somebody and reads it otherwise.
+ * What wakes a thread comes before all that the thread does afterwards.
  *
  * Kept as vector clocks. A thread's own clock counts its steps, and its quiescent states (objects.ts) between them; what it
  * does between two steps bears the number of the next one, its epoch.

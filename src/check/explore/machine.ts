@@ -12,7 +12,6 @@
  */
 import type { Ptr } from "../../sync/atomics.ts";
 import { Checkpoint } from "./checkpoint.ts";
-import { Names } from "./names.ts";
 import { HappensBefore, Ordered } from "./happens-before.ts";
 import { Journal } from "./journal.ts";
 import { Objects } from "./objects.ts";
@@ -71,8 +70,8 @@ const SLEEPING = 1;
 const NAPPING = 2;
 const DONE = 3;
 
-/** Accesses that an execution makes at once, at most. */
-const ACCESS_LIMIT = 2_000_000;
+/** Accesses that a thread makes at once, at most: then it may well be waiting for somebody. */
+const AT_ONCE = 100_000;
 /** No thread runs: setup or verdict. */
 const NOBODY = -1;
 /** Before the first execution. */
@@ -87,7 +86,6 @@ export class Machine {
   readonly words: SharedWords;
   readonly order: HappensBefore;
   readonly objects: Objects;
-  readonly names: Names;
   /** Threads that can make a step, a bit each. */
   enabled = 0;
   /** Those of them that need no sleep to run out of time. */
@@ -142,7 +140,6 @@ export class Machine {
     this.words = new SharedWords(memory.size());
     this.order = new HappensBefore(this.threads, this.steps);
     this.objects = new Objects(memory.size(), this.threads, subject.objects, this.words, this.order);
-    this.names = new Names(this.arena, (at) => this.objects.find(at));
     const notes = runtime.connect(this, this.arena, this.words.flags, this.journal);
     for (let i = 0; i < notes.length; i += 3) this.objects.noteInitial(notes[i], notes[i + 1], notes[i + 2]);
     for (let t = 0; t < this.threads; t++) {
@@ -174,7 +171,6 @@ export class Machine {
     this.failure = null;
     this.enabled = this.ready = (1 << this.threads) - 1;
     this.napping = 0;
-    runtime.budget = ACCESS_LIMIT;
     for (let t = 0; t < this.threads; t++) {
       this.state[t] = READY;
       this.timeoutsLeft[t] = this.subject.timeouts;
@@ -210,6 +206,7 @@ export class Machine {
   /** A thread runs until it has to yield. */
   private resume(thread: number, value: number | boolean | undefined): void {
     this.current = thread;
+    runtime.budget = AT_ONCE;
     runtime.enter(thread, this.everyAccess || this.log !== null);
     try {
       const fiber = this.fibers[thread];
@@ -258,6 +255,7 @@ export class Machine {
     if (this.enabled !== 0) return;
     for (let t = 0; t < this.threads; t++) {
       if (this.state[t] === DONE) continue;
+      if (this.subject.mayHang) return;
       this.fail("deadlock", `nobody is left to wake them: ${this.describeAll()}`);
       return;
     }
@@ -275,12 +273,11 @@ export class Machine {
     const thread = this.current;
     if (thread === NOBODY) return this.alone(op, at, a, b);
     if (this.failure !== null) return undefined;
-    if (runtime.budget <= 0) {
-      this.fail("livelock", `${ACCESS_LIMIT} accesses, and still no end: ${this.place(thread, site)}`);
-      return undefined;
-    }
+    if (runtime.budget <= 0) this.words.share(at);
     this.observer?.reached(thread);
-    if (!this.everyAccess && (this.words.flags[at] & WordFlag.shared) === 0) {
+    if (this.everyAccess) {
+      this.words.use(at, thread, this.writes(op, at, a), false);
+    } else if ((this.words.flags[at] & WordFlag.shared) === 0) {
       const local = this.isLocal(op, site, at, a, thread);
       if (local || this.failure !== null) this.log?.push(thread);
       if (local) return this.atOnce(op, at, a, b, thread);
@@ -295,6 +292,7 @@ export class Machine {
     this.next = this.choose();
     if (this.next !== thread || op > Op.compareExchange || this.napping !== 0) return undefined;
     const value = this.perform(thread);
+    runtime.budget = AT_ONCE;
     if (this.failure === null) return value;
     this.next = NOBODY;
     return undefined;
@@ -460,6 +458,8 @@ export class Machine {
     const { steps } = this;
     const sleeps = this.arena[at] === steps.a[i];
     steps.result[i] = sleeps ? 1 : 0;
+    // Whether it sleeps or not; see happens-before.ts.
+    if (op === Op.wait) steps.onQueue[i] = Effect.write;
     if (!sleeps) return op === Op.wait ? true : 0;
     this.asleepSince[thread] = i;
     this.ready &= ~(1 << thread);
@@ -468,7 +468,6 @@ export class Machine {
       this.napping |= 1 << thread;
       this.enabled &= ~(1 << thread);
     } else {
-      steps.onQueue[i] = Effect.write;
       this.state[thread] = SLEEPING;
       if (this.timeoutsLeft[thread] === 0) this.enabled &= ~(1 << thread);
     }
@@ -532,7 +531,7 @@ export class Machine {
   private checkObject(thread: number, site: number, at: Ptr): void {
     const wrong = this.objects.access(thread, at);
     if (wrong !== null) {
-      this.fail("use after free", `${wrong}: ${this.names.word(at)}, ${this.place(thread, site)}`);
+      this.fail("use after free", `${wrong}: ${this.nameWord(at)}, ${this.place(thread, site)}`);
     }
   }
 
@@ -549,14 +548,14 @@ export class Machine {
     const other = this.place(this.order.otherThread, this.order.otherSite);
     this.fail(
       "data race",
-      `nothing orders two accesses to ${this.names.word(at)}: ${other}, and ${this.place(thread, site)}`,
+      `nothing orders two accesses to ${this.nameWord(at)}: ${other}, and ${this.place(thread, site)}`,
     );
   }
 
   private failChance(i: number, thread: number, op: OpId, at: Ptr, site: number): void {
     const { steps } = this;
-    const before = `${OP_NAMES[steps.op[i]]} of ${this.names.word(steps.at[i])}, ${this.place(thread, steps.site[i])}`;
-    const now = `${OP_NAMES[op]} of ${this.names.word(at)}, ${this.place(thread, site)}`;
+    const before = `${OP_NAMES[steps.op[i]]} of ${this.nameWord(steps.at[i])}, ${this.place(thread, steps.site[i])}`;
+    const now = `${OP_NAMES[op]} of ${this.nameWord(at)}, ${this.place(thread, site)}`;
     this.fail("nondeterminism", `step ${i + 1} of the same schedule was ${before}, and is ${now}`);
   }
 
@@ -570,9 +569,14 @@ export class Machine {
       if (this.state[t] === DONE) continue;
       const doing = this.state[t] === READY ? "is at" : this.state[t] === NAPPING ? "naps on" : "sleeps on";
       const place = this.place(t, this.site[t]);
-      parts.push(`${this.subject.threads[t].name} ${doing} ${this.names.word(this.at[t])} (${place})`);
+      parts.push(`${this.subject.threads[t].name} ${doing} ${this.nameWord(this.at[t])} (${place})`);
     }
     return parts.join("; ");
+  }
+
+  /** A word as people know it. */
+  nameWord(at: Ptr): string {
+    return this.subject.nameWord(at, this.objects.find(at));
   }
 
   private place(thread: number, site: number): string {

@@ -18,7 +18,8 @@ import {
   TOKEN,
   VMA,
 } from "../../kernel/layout.ts";
-import type { Ptr } from "../../sync/atomics.ts";
+import type { Memory, Ptr } from "../../sync/atomics.ts";
+import type { NamedObject } from "./subject.ts";
 import { HEADER_WORDS, record } from "../../shm/struct.ts";
 import { SLAB_CACHE } from "../../shm/slab.ts";
 
@@ -48,28 +49,18 @@ const IDENTITIES: ReadonlyMap<number, number> = new Map([
 ]);
 const HEADER: Fields = record({ state: 1, link: 1 });
 
-/** An object of the allocator's. */
-export interface NamedObject {
-  readonly start: Ptr;
-  readonly cache: number;
-}
-
 export class Names {
-  private readonly words: Int32Array;
-  private readonly find: (at: Ptr) => NamedObject | undefined;
+  private readonly memory: Memory;
   /** Objects without a number of their own, in the order in which they were asked for. */
   private readonly ordinals = new Map<string, number>();
   private readonly counts = new Map<number, number>();
 
-  /** @param find the object that a word belongs to */
-  constructor(words: Int32Array, find: (at: Ptr) => NamedObject | undefined) {
-    this.words = words;
-    this.find = find;
+  constructor(memory: Memory) {
+    this.memory = memory;
   }
 
   /** A word's name; its address if it has none. */
-  word(at: Ptr): string {
-    const object = this.find(at);
+  word(at: Ptr, object: NamedObject | undefined): string {
     if (object !== undefined) return `${this.object(object)}.${this.field(object, at - object.start)}`;
     if (at > 0 && at < HOST.words) return this.host(at);
     return `word ${at}`;
@@ -78,9 +69,8 @@ export class Names {
   /** An object's name. */
   object({ start, cache }: NamedObject): string {
     const identity = IDENTITIES.get(cache);
-    if (identity !== undefined && this.words[start + identity] !== 0) {
-      return `${cacheName(cache)} ${this.words[start + identity]}`;
-    }
+    const number = identity === undefined ? 0 : this.memory.load(start + identity);
+    if (number !== 0) return `${cacheName(cache)} ${number}`;
     const key = `${start} ${cache}`;
     const known = this.ordinals.get(key) ?? (this.counts.get(cache) ?? 0) + 1;
     if (!this.ordinals.has(key)) this.counts.set(cache, known);

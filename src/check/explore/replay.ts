@@ -113,13 +113,13 @@ class Recorder implements Observer {
     writes: boolean,
     sleeps: boolean,
   ): void {
-    const { subject, names } = this.machine;
+    const { subject } = this.machine;
     const access = subject.sites[site] ?? NOWHERE;
     const step: TraceStep = {
       thread: subject.threads[thread].name,
       stack: [access, ...callers(this.stacks[thread], access)],
       operation: OP_NAMES[op],
-      word: names.word(at),
+      word: this.machine.nameWord(at),
       operands,
       result,
     };

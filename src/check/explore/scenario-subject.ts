@@ -7,6 +7,7 @@ import { HEADER_WORDS } from "../../shm/struct.ts";
 import type { Memory } from "../../sync/atomics.ts";
 import type { LoadedProgram } from "../interleave/load.ts";
 import type { Form, Results, Scenario } from "../scenario.ts";
+import { Names } from "./names.ts";
 import { runtime } from "./runtime.ts";
 import type { ObjectKinds, Subject } from "./subject.ts";
 
@@ -18,6 +19,7 @@ export function scenarioSubject(program: LoadedProgram, spec: Scenario, form: Fo
   const { model, sites } = program;
   runtime.disconnect();
   const { k, plan } = runtime.solo(model.makeModel(spec, form));
+  const wordNames = new Names(k.m);
   const names = Object.keys(spec.threads);
   const handles = names.map(() => runtime.solo(model.attachThread(k.m.buffer)));
   for (const handle of handles) handle.m.spins = SPINS;
@@ -32,6 +34,8 @@ export function scenarioSubject(program: LoadedProgram, spec: Scenario, form: Fo
     timeouts: spec.timeouts ?? 0,
     objects: slabObjects(k.m),
     sites,
+    nameWord: (at, object) => wordNames.word(at, object),
+    mayHang: false,
     judge: (results) => {
       const named: Results = Object.fromEntries(names.map((name, i) => [name, results[i]]));
       return runtime.solo(model.judge(spec, k, plan, named, form));

@@ -8,6 +8,12 @@ import type { Site } from "./report.ts";
  */
 export type Fiber = Generator<unknown, unknown, number | boolean>;
 
+/** An object of the allocator's. */
+export interface NamedObject {
+  readonly start: Ptr;
+  readonly cache: number;
+}
+
 export interface SubjectThread {
   readonly name: string;
   /** The word by which it tells that it holds no pointers (rcu.ts), or NULL. */
@@ -38,6 +44,10 @@ export interface Subject {
   readonly objects: ObjectKinds;
   /** By number; some numbers have none. */
   readonly sites: readonly (Site | null)[];
+  /** A word as people know it. @param object the allocator's object that it belongs to, if any is known */
+  nameWord(at: Ptr, object: NamedObject | undefined): string;
+  /** Threads that nobody is left to wake are an end like any other, at which there is no verdict. */
+  readonly mayHang: boolean;
   /** The verdict when all threads have ended: what is wrong, or null. Accesses are done at once. */
   judge(results: readonly unknown[]): string | null;
 }

@@ -27,7 +27,7 @@ export class Accesses {
     return (runtime.load(0, this.memory, at) ?? (yield)) as number;
   }
   *store(at: number, value: number): Part<void> {
-    runtime.store(1, this.memory, at, value) ?? (yield);
+    void (runtime.store(1, this.memory, at, value) ?? (yield));
   }
   *add(at: number, delta: number): Part<number> {
     return (runtime.add(2, this.memory, at, delta) ?? (yield)) as number;
@@ -42,7 +42,7 @@ export class Accesses {
     return (runtime.wait(5, this.memory, at, expected, 1) ?? (yield)) as boolean;
   }
   *nap(at: number, expected: number): Part<void> {
-    runtime.nap(6, this.memory, at, expected, 1) ?? (yield);
+    void (runtime.nap(6, this.memory, at, expected, 1) ?? (yield));
   }
   *notify(at: number, count: number): Part<number> {
     return (runtime.notify(7, this.memory, at, count) ?? (yield)) as number;
@@ -72,6 +72,8 @@ export interface HandMade {
   readonly setup?: (memory: Memory) => void;
   readonly judge?: (results: readonly unknown[], memory: Memory) => string | null;
   readonly timeouts?: number;
+  /** Threads that nobody wakes are no failure. */
+  readonly mayHang?: boolean;
   readonly roots?: readonly unknown[];
   /** Words by which threads tell that they hold no pointers. */
   readonly rcuWords?: readonly number[];
@@ -95,6 +97,8 @@ export function subjectOf(program: HandMade): Subject {
     timeouts: program.timeouts ?? 0,
     objects: { headerWords: 2, words: () => 8, typeStable: () => false, name: () => "object", ...program.objects },
     sites: [],
+    nameWord: (at) => `word ${at}`,
+    mayHang: program.mayHang ?? false,
     judge: (results) => program.judge?.(results, memory) ?? null,
   };
 }
@@ -111,16 +115,22 @@ export function replayHandMade(program: HandMade, schedule: string): Replay {
   return replaySubject(subjectOf(program), schedule, STEP_LIMIT);
 }
 
-/** All traces of a program. */
-export function tracesOf(program: HandMade, extent: Extent, options: ExploreOptions = {}): Set<number> {
+/** What a search has seen. */
+export interface Seen {
+  readonly traces: ReadonlySet<number>;
+  readonly executions: number;
+  readonly blocked: number;
+}
+
+/** All traces of a program; null if the limits were too narrow. */
+export function tracesOf(program: HandMade, extent: Extent, options: ExploreOptions = {}): Seen | null {
   let traces = new Set<number>();
   const exploration = new Exploration(subjectOf(program), extent, {
     ...options,
     onTrace: (trace) => void traces.add(trace),
     onPass: () => void (traces = new Set()),
   });
-  const findings = exploration.run();
-  if (findings.failure !== null) throw new Error(`${findings.failure.kind}: ${findings.failure.message}`);
-  if (!findings.complete) throw new Error("not all was explored");
-  return traces;
+  const { failure, complete, executions, blocked } = exploration.run();
+  if (failure !== null) throw new Error(`${failure.kind}: ${failure.message}`);
+  return complete ? { traces, executions, blocked } : null;
 }
