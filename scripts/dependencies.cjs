@@ -26,7 +26,7 @@ module.exports = {
       "Nothing that ships depends on oracles or the explorer.",
       "^(src|mount)/",
       { path: "^src/check/" },
-      "^(src/check/|mount/cli/check|mount/check/)",
+      "^(src/check/|mount/cli/check|mount/check/|mount/bench/virtual/)",
     ),
     rule("kernel-below-proc", "The kernel model doesn't know /proc.", "^src/(kernel|mm|time|sync|shm)/", {
       path: "^src/(proc|mutate)/",

@@ -9,6 +9,7 @@ import type { BenchPlan } from "../bench/plan.ts";
 import type { BenchOptions, BenchResult } from "../bench/result.ts";
 import { terminalBar } from "./bar.ts";
 import type { Bar } from "./bar.ts";
+import type { VirtualFlags } from "./bench-virtual.ts";
 import { EXIT, statusOfSignal } from "./exit-codes.ts";
 import { CommandError } from "./failure.ts";
 import { checkWritable } from "./writable.ts";
@@ -24,6 +25,9 @@ export interface BenchFlags {
   where: BenchOptions["where"];
   readers: number;
   ps: number[];
+  /** Given: computed CPUs instead of those of this machine. */
+  virtualCpus?: number;
+  localWork?: string;
 }
 
 export interface BenchStreams {
@@ -37,13 +41,15 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Measures, and prints the report; nothing else goes to standard output. */
 export async function bench(names: readonly string[], flags: BenchFlags, streams: BenchStreams): Promise<number> {
+  const { virtualCpus } = flags;
+  if (virtualCpus !== undefined && !flags.list) return virtual(names, { ...flags, virtualCpus }, streams);
   checkNames(names);
   if (flags.list) {
     streams.stdout.write(listText());
     return EXIT.ok;
   }
   if (flags.html !== undefined) checkWritable(flags.html);
-  const result = await measured(names, flags, streams.stderr);
+  const result = await guarded(streams.stderr, (guard) => runBench({ ...planOf(names, flags), ...guard }));
   if (typeof result === "number") return result;
   if (flags.html !== undefined) {
     const { renderHtml } = await import("../bench/report/html.ts");
@@ -65,12 +71,21 @@ function listText(): string {
   return BENCH_NAMES.map((name) => `${name.padEnd(width)}  ${describeBench(name)}\n`).join("");
 }
 
-/** The result; or, after a signal, the status that is owed to it, once everything has been cleaned up. */
-async function measured(
-  names: readonly string[],
-  flags: BenchFlags,
+async function virtual(names: readonly string[], flags: VirtualFlags, streams: BenchStreams): Promise<number> {
+  const { benchVirtual, checkVirtual } = await import("./bench-virtual.ts");
+  checkVirtual(names);
+  if (flags.html !== undefined) checkWritable(flags.html);
+  const text = await guarded(streams.stderr, (guard) => benchVirtual(names, flags, streams.stdout, guard));
+  if (typeof text === "number") return text;
+  streams.stdout.write(text);
+  return EXIT.ok;
+}
+
+/** What a run finds; or, after a signal, the status that is owed to it, once everything has been cleaned up. */
+async function guarded<T>(
   stderr: NodeJS.WriteStream,
-): Promise<BenchResult | number> {
+  run: (guard: Pick<BenchPlan, "signal" | "onProgress">) => Promise<T>,
+): Promise<T | number> {
   const abort = new AbortController();
   let status = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -80,7 +95,7 @@ async function measured(
   for (const signal of SIGNALS) process.on(signal, onSignal);
   const progress = progressOn(stderr);
   try {
-    return await runBench({ ...planOf(names, flags), signal: abort.signal, onProgress: progress.show });
+    return await run({ signal: abort.signal, onProgress: progress.show });
   } catch (error) {
     // A signal from a terminal ends the clients too, so that the first to fail need not be who heard of it.
     if (abort.signal.aborted && status !== 0) return status;

@@ -17,6 +17,8 @@ import type { MountFlags } from "./mount.ts";
 import type { SimulationFlags } from "./options.ts";
 
 const MAX_PID = 4_194_304;
+/** CPUs of a computed machine. */
+const MAX_VIRTUAL_CPUS = 1024;
 /** Instances of ps at a time. */
 const MAX_PS = 1024;
 /** Of preemptions and priority changes; more make no difference to any scenario. */
@@ -233,12 +235,19 @@ function addBench(program: Command, finish: Finish): void {
     .addOption(
       new Option("--ps <n,n,...>", "ps: how many at a time").argParser(list).default(PS_COUNTS, PS_COUNTS.join()),
     )
+    .option(
+      "--virtual-cpus <n>",
+      "compute it for up to so many CPUs: see docs/benchmarks.md",
+      integer(1, MAX_VIRTUAL_CPUS),
+    )
+    .option("--local-work <ns>", "virtual CPUs: work of a path walk, or NAME=NS,... (default: measured here)")
     .option("--seed <n>", "seed of everything random (default: drawn, and in the result)", integer(0, MAX_SEED))
     .addHelpText(
       "after",
       examples([
         "synthproc bench",
         "synthproc bench io maps --seconds 1 --html report.html",
+        "synthproc bench --virtual-cpus 128 ps maps",
         "synthproc bench ps --ps 1,16,128 --json > ps.json",
       ]) +
         "\nProgress goes to standard error. Ended by a signal, it cleans up and exits with 128 + the signal's number.\n" +

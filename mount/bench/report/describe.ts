@@ -26,7 +26,7 @@ export function whereText(where: Where): string {
 }
 
 /** `2 CPUs (Intel Xeon), 15.6 GiB; Linux 6.18.5 x86_64; Node v20.20.2` */
-export function machineLine({ machine }: BenchResult): string {
+export function machineLine({ machine }: Pick<BenchResult, "machine">): string {
   const cpus = `${plural(machine.cpus, "CPU")} (${machine.cpuModel}), ${bytes(machine.memoryBytes)}`;
   return `${cpus}; Linux ${machine.kernel} ${machine.architecture}; Node ${machine.node}`;
 }

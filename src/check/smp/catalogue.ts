@@ -3,12 +3,12 @@ import type { PathId } from "../../kernel/knobs.ts";
 import { Path } from "../../kernel/knobs.ts";
 import type { ReadKind, WriteKind } from "./kinds.ts";
 
-/** Whose cost, measured on the real /proc of the machine, is a reader's work between two reads. */
+/** Whose cost, measured on a real machine, is a reader's work between two reads. */
 export type WorkKind =
   /** A path walk of `ps -fe`, with all that ps does for it. */
   | "walk"
-  /** Opening, reading and closing a file. */
-  | "file"
+  /** Opening, reading and closing a small file of /proc. */
+  | "read"
   /** A system call. */
   | "call";
 
@@ -20,10 +20,8 @@ export interface Workload {
   /** Nobody writes if null. */
   readonly write: WriteKind | null;
   readonly work: WorkKind;
-  /** For "file": which of /proc/self it is. */
-  readonly file?: string;
-  /** True if each record of the file is work of its own, while it's locked. */
-  readonly records?: boolean;
+  /** True if each record that is read is work of its own, while the list is locked. */
+  readonly records: boolean;
   /** Nanoseconds that the writer rests after an operation. */
   readonly pause: number;
 }
@@ -31,39 +29,31 @@ export interface Workload {
 const EXEC_PAUSE = 50_000;
 const CHANGE_PAUSE = 10_000;
 
-function guarded(name: ReadKind & keyof typeof Path, write: WriteKind, work: WorkKind, file?: string): Workload {
-  const base = { name, path: Path[name], read: name, write, work, pause: EXEC_PAUSE };
-  return file === undefined ? base : { ...base, file };
+type PathName = ReadKind & keyof typeof Path;
+
+function guarded(name: PathName, write: WriteKind, work: WorkKind): Workload {
+  return { name, path: Path[name], read: name, write, work, records: false, pause: EXEC_PAUSE };
 }
 
-function records(name: ReadKind & keyof typeof Path, write: WriteKind): Workload {
-  return {
-    name,
-    path: Path[name],
-    read: name,
-    write,
-    work: "file",
-    file: name,
-    records: true,
-    pause: CHANGE_PAUSE,
-  };
+function recorded(name: PathName, write: WriteKind): Workload {
+  return { name, path: Path[name], read: name, write, work: "read", records: true, pause: CHANGE_PAUSE };
 }
 
 /** In the order in which they are measured. */
 export const WORKLOADS: readonly Workload[] = [
-  guarded("io", "exec-threads", "file", "io"),
-  guarded("stack", "tsync", "file", "stack"),
-  guarded("syscall", "tsync", "file", "syscall"),
-  guarded("personality", "tsync", "file", "personality"),
-  guarded("mm_access", "exec", "file", "auxv"),
-  records("maps", "mappings"),
-  records("smaps", "mappings"),
-  records("smaps_rollup", "mappings"),
-  records("numa_maps", "mappings"),
-  records("timers", "timers"),
+  guarded("io", "exec-threads", "read"),
+  guarded("stack", "tsync", "read"),
+  guarded("syscall", "tsync", "read"),
+  guarded("personality", "tsync", "read"),
+  guarded("mm_access", "exec", "read"),
+  recorded("maps", "mappings"),
+  recorded("smaps", "mappings"),
+  recorded("smaps_rollup", "mappings"),
+  recorded("numa_maps", "mappings"),
+  recorded("timers", "timers"),
   guarded("revalidate", "processes", "walk"),
   guarded("kcmp", "exec", "call"),
   guarded("pidfd_getfd", "tsync", "call"),
   guarded("get_robust_list", "tsync", "call"),
-  { name: "ps", path: Path.revalidate, read: "ps", write: null, work: "walk", pause: 0 },
+  { name: "ps", path: Path.revalidate, read: "ps", write: null, work: "walk", records: false, pause: 0 },
 ];

@@ -42,7 +42,11 @@ const TRANSFERS = [
   { name: "30/90", near: 30, far: 90 },
   { name: "100/250", near: 100, far: 250 },
 ];
-const HOLDS = [0, 30];
+/**
+ * Whoever has fetched a line gets a load and a swap done before it has to go. With nothing at all, loops of compare-and-swap
+ * would hardly ever succeed, which no machine lets happen.
+ */
+const HOLDS = [5, 30];
 const WORKS = [0.5, 2];
 
 /** The middle, and every corner around it: what is shown is the band from the least to the largest outcome. */

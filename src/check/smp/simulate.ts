@@ -71,8 +71,8 @@ const ENOUGH_READS = 2000;
 const READS_PER_CPU = 10;
 const ENOUGH_WRITES = 100;
 /** Turns of threads after which a run ends in any case, and how many more for each CPU. */
-const MOST_TURNS = 80_000;
-const TURNS_PER_CPU = 1000;
+const MOST_TURNS = 40_000;
+const TURNS_PER_CPU = 800;
 /** Of these, the part after which measuring begins, though not every CPU has read once. */
 const COLD = 0.5;
 /** Operations below which there is no telling how long they take: those that take longest have not come to their end. */
@@ -157,7 +157,7 @@ export class Simulator {
 
   private siteWork({ workload, point, workPerRecord }: RunSpec): SiteWork {
     const work = new Float64Array(this.program.sites.length);
-    if (workload.records === true) for (const site of this.recordSites) work[site] = workPerRecord * point.work;
+    if (workload.records) for (const site of this.recordSites) work[site] = workPerRecord * point.work;
     return work;
   }
 }
