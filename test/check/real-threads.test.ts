@@ -53,8 +53,14 @@ describe("deliberate mistakes", () => {
     ],
   ];
 
-  test.each(mistakes)("%s", async (_what, name, edit, wrong) => {
-    const verdicts = await runOnRealThreads({ names: [name], rounds: 1000, seed: SEED, patience: PATIENCE_MS }, [edit]);
-    expect(verdicts[0]?.wrong).toMatch(wrong);
-  }, 120_000);
+  test.each(mistakes)(
+    "%s",
+    async (_what, name, edit, wrong) => {
+      const verdicts = await runOnRealThreads({ names: [name], rounds: 1000, seed: SEED, patience: PATIENCE_MS }, [
+        edit,
+      ]);
+      expect(verdicts[0]?.wrong).toMatch(wrong);
+    },
+    120_000,
+  );
 });
