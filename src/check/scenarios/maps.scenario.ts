@@ -77,12 +77,32 @@ export const splitBelow = scenario({
     judgeWalk(reader, SPLIT_BELOW, form) ?? judgeSpaces(k, rest, [{ mm, states: SPLIT_BELOW.slice(-1) }]),
 });
 
-const MERGE: States = [[anon(0, 2), anon(2, 4, R), anon(4, 6)], [anon(0, 6)]];
+const MERGE: States = [[anon(0, 2), anon(2, 4, R)], [anon(0, 4)]];
 
 export const merge = scenario({
   name: "maps/merge",
+  about: "a walk while two mappings become one",
+  paths: PATHS,
+  setup: (k) => {
+    const mm = makeSpace(k, [anon(0, 2), anon(2, 4, R)]);
+    return { mm, rest: restBeside(k, [mm]) };
+  },
+  threads: {
+    reader: (k, { mm }): MapsStep[] => walkFrom(k, mm, MAPS, at(0)),
+    writer: (k, { mm }): void => must(mprotect(k, mm, at(2), 2 * PAGE_SIZE, RW)),
+  },
+  check: (k, { mm, rest }, { reader }, form) =>
+    judgeWalk(reader, MERGE, form) ?? judgeSpaces(k, rest, [{ mm, states: MERGE.slice(-1) }]),
+});
+
+const MERGE_THREE: States = [[anon(0, 2), anon(2, 4, R), anon(4, 6)], [anon(0, 6)]];
+
+/** Bounded: the walk has four steps, and each of them may meet the writer at any of his; that takes minutes. */
+export const mergeThree = scenario({
+  name: "maps/merge-three",
   about: "a walk while a mapping and both its neighbours become one",
   paths: PATHS,
+  extent: { kind: "bounded", preemptions: 3 },
   setup: (k) => {
     const mm = makeSpace(k, [anon(0, 2), anon(2, 4, R), anon(4, 6)]);
     return { mm, rest: restBeside(k, [mm]) };
@@ -92,7 +112,7 @@ export const merge = scenario({
     writer: (k, { mm }): void => must(mprotect(k, mm, at(2), 2 * PAGE_SIZE, RW)),
   },
   check: (k, { mm, rest }, { reader }, form) =>
-    judgeWalk(reader, MERGE, form) ?? judgeSpaces(k, rest, [{ mm, states: MERGE.slice(-1) }]),
+    judgeWalk(reader, MERGE_THREE, form) ?? judgeSpaces(k, rest, [{ mm, states: MERGE_THREE.slice(-1) }]),
 });
 
 const BORDER: States = [
@@ -324,10 +344,12 @@ export const reuseHere = scenario({
     judgeWalk([reader], REUSE_HERE, form) ?? judgeSpaces(k, rest, [{ mm, states: REUSE_HERE.slice(-1) }]),
 });
 
+/** Bounded: without, it takes many minutes. The lock by itself is explored to the end with two readers: vma/read-write. */
 export const twoWalkers = scenario({
   name: "maps/two-walkers",
   about: "two lookups while a mapping is split: the writer waits for both",
   paths: PATHS,
+  extent: { kind: "bounded", preemptions: 3 },
   setup: (k) => {
     const mm = makeSpace(k, [anon(0, 4)]);
     return { mm, rest: restBeside(k, [mm]) };
