@@ -1,0 +1,141 @@
+/**
+ * The mutation score of the protocol sources: runs every automatic mistake (mutants.ts) against the scenarios that reach
+ * it, until one of them notices. `npm run test:mutants [-- --only src/sync] [-- --jobs 2] [-- --limit SECONDS]`
+ *
+ * Survivors are compared with survivors.yaml, which says for each why it survives. Status 1 if one survives that has no
+ * reason there, or if one that is said to survive is noticed after all.
+ */
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import Table from "cli-table3";
+import { parse } from "yaml";
+import { ProgramBuilder } from "../../../src/check/interleave/build.ts";
+import { inEachForm, loadScenarios } from "../../check/scenario-files.ts";
+import type { Mutant } from "./mutants.ts";
+import { instrument } from "./mutants.ts";
+import { Pool } from "./pool.ts";
+import { PROTOCOL_SOURCES } from "./sources.ts";
+import type { Measured, Trial } from "./worker.ts";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const SURVIVORS = fileURLToPath(new URL("./survivors.yaml", import.meta.url));
+
+/** How a survivor is excused. */
+interface Reason {
+  /** equivalent: nothing that anybody could see changes; slower: it is right, and costs more. */
+  readonly kind: "equivalent" | "slower" | "open";
+  readonly reason: string;
+}
+
+/** How a mutant fared. */
+interface Fate {
+  readonly mutant: Mutant;
+  /** Who noticed, and what it said; null for a survivor. */
+  readonly by: Trial | null;
+  readonly said: string | null;
+  /** Trials that were made. */
+  readonly trials: number;
+}
+
+interface Options {
+  readonly json: string;
+  readonly only: string;
+  readonly jobs: string;
+  readonly limit: string;
+}
+
+/** A mutant may need more executions than the shipped code. */
+const MORE = 4;
+const AT_LEAST = 2000;
+
+async function main(options: Options): Promise<void> {
+  const { edits, mutants } = allMutants(options.only);
+  const dir = new ProgramBuilder(ROOT).build({ edits });
+  const pool = new Pool(dir, Number(options.jobs));
+  try {
+    const limitMs = Number(options.limit) * 1000;
+    const measured = await measureAll(pool, limitMs);
+    const fates = await pool.each(mutants, (mutant) => fateOf(pool, mutant, measured, limitMs));
+    report(fates, options.json);
+  } finally {
+    await pool.close();
+    rmSync(dir, { recursive: true });
+  }
+}
+
+function allMutants(only: string): { edits: Map<string, string>; mutants: Mutant[] } {
+  const edits = new Map<string, string>();
+  const mutants: Mutant[] = [];
+  for (const file of PROTOCOL_SOURCES.filter((source) => source.includes(only))) {
+    const made = instrument(file, readFileSync(join(ROOT, file), "utf8"), mutants.length);
+    edits.set(file, made.text);
+    mutants.push(...made.mutants);
+  }
+  return { edits, mutants };
+}
+
+type Measurement = Measured & { readonly trial: Trial };
+
+/** What each trial reaches and costs, the cheapest first. */
+async function measureAll(pool: Pool, limitMs: number): Promise<Measurement[]> {
+  const trials = inEachForm(await loadScenarios()).map(({ spec, form }): Trial => ({ scenario: spec.name, form }));
+  const measured = await pool.each(trials, async (trial) => ({ ...(await pool.measure(trial, limitMs)), trial }));
+  for (const { trial, failure } of measured) {
+    if (failure !== null) throw new Error(`${trial.scenario} (${trial.form}) fails without a mutant: ${failure}`);
+  }
+  return measured.sort((a, b) => a.milliseconds - b.milliseconds);
+}
+
+async function fateOf(pool: Pool, mutant: Mutant, measured: readonly Measurement[], limitMs: number): Promise<Fate> {
+  let trials = 0;
+  for (const { trial, reached, executions } of measured) {
+    if (!reached.includes(mutant.number)) continue;
+    trials++;
+    const said = await pool.attempt(trial, mutant.number, AT_LEAST + MORE * executions, limitMs);
+    if (said !== null) return { mutant, by: trial, said, trials };
+  }
+  return { mutant, by: null, said: null, trials };
+}
+
+function report(fates: readonly Fate[], file: string): void {
+  const reasons = (parse(readFileSync(SURVIVORS, "utf8")) ?? {}) as Record<string, Reason>;
+  const survivors = fates.filter(({ by }) => by === null);
+  const unexplained = survivors.filter(({ mutant }) => reasons[mutant.id] === undefined);
+  const killedNow = fates.filter(({ mutant, by }) => by !== null && reasons[mutant.id] !== undefined);
+  for (const { mutant, trials } of unexplained) {
+    say(`survives ${trials} trials: ${mutant.file}:${mutant.line} ${mutant.id}`);
+  }
+  for (const { mutant, said } of killedNow) say(`has a reason, but is noticed: ${mutant.id}: ${said}`);
+  say(table(fates));
+  const killed = fates.length - survivors.length;
+  say(`${fates.length} mutants: ${killed} killed, ${survivors.length} survive, ${unexplained.length} without a reason`);
+  if (file !== "") writeFileSync(file, `${JSON.stringify(fates, null, 1)}\n`);
+  if (unexplained.length + killedNow.length > 0) process.exitCode = 1;
+}
+
+/** A line for each file. */
+function table(fates: readonly Fate[]): string {
+  const files = new Table({ head: ["file", "mutants", "killed", "survive"], style: { head: [], border: [] } });
+  for (const file of new Set(fates.map(({ mutant }) => mutant.file))) {
+    const own = fates.filter(({ mutant }) => mutant.file === file);
+    const survive = own.filter(({ by }) => by === null).length;
+    files.push([file, own.length, own.length - survive, survive]);
+  }
+  return files.toString();
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+const command = new Command("mutants")
+  .description("runs every automatic mistake in the protocol sources against the scenarios")
+  .option("--only <part>", "only sources whose path contains this", "")
+  .option("--jobs <number>", "threads", String(availableParallelism()))
+  .option("--limit <seconds>", "time for one exploration", "20")
+  .option("--json <file>", "write how each mutant fared", "")
+  .action(main);
+await command.parseAsync();
