@@ -1,10 +1,9 @@
-/** Each deliberate mistake of test/stress is found by the explorer, in the scenario that its row names. */
+/** Each deliberate mistake is found by the explorer, in the scenario that its row names. */
 import { describe, expect, test } from "vitest";
 import { exploreJob, loadProgram, scenarioOf } from "../../../mount/check/explorer.ts";
 import type { Outcome } from "../../../mount/check/result.ts";
 import { extentOf } from "../../../mount/check/select.ts";
-import { BREAKS } from "../../stress/breaks.ts";
-import { FINDINGS, breakOf } from "../breaks.ts";
+import { FINDINGS, MISTAKES, breakOf } from "../breaks.ts";
 import type { Finding } from "../finding.ts";
 import { LIMITS } from "../jobs.ts";
 import { Programs } from "../program.ts";
@@ -14,7 +13,7 @@ const TIMEOUT_MS = 600_000;
 const programs = new Programs();
 
 test("every mistake has a scenario", () => {
-  expect(FINDINGS.map(({ name }) => name).sort()).toEqual(BREAKS.map(({ name }) => name).sort());
+  expect(FINDINGS.map(({ name }) => name).sort()).toEqual(MISTAKES.map(({ name }) => name).sort());
 });
 
 describe("each mistake is found", () => {
