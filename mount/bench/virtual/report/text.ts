@@ -1,6 +1,6 @@
 /** The result of virtual CPUs as text for a terminal. */
 import Table from "cli-table3";
-import { range, rate } from "../../report/format.ts";
+import { factor, range, rate } from "../../report/format.ts";
 import { colouredPaint, plainPaint, wrap } from "../../report/lines.ts";
 import type { Paint } from "../../report/lines.ts";
 import { FORMS } from "../../result.ts";
@@ -16,7 +16,7 @@ export interface TextOptions {
 const NARROW = 80;
 const WIDE = 120;
 const HEAD = ["CPUs", "lockfree", "locked", "ratio, reads/s", "one read", "one write"];
-const WIDTHS = { narrow: [5, 9, 9, 19, 19, 19], wide: [5, 23, 23, 23, 23, 23] };
+const WIDTHS = { narrow: [5, 9, 9, 23, 10, 24], wide: [5, 23, 23, 23, 23, 23] };
 const BLANK = ["top", "bottom", "left", "mid", "right"].flatMap((side) =>
   ["", "-mid", "-left", "-right"].map((corner) => [`${side}${corner}`, ""]),
 );
@@ -52,6 +52,7 @@ function workloadText({ name, reads, writes, scales }: VirtualWorkload, width: n
 }
 
 function row(scale: VirtualScale, wide: boolean): string[] {
+  const read = bandOf(scale, ratioOf(FIGURES.read));
   return [
     String(scale.cpus),
     ...FORMS.map((form) =>
@@ -60,7 +61,9 @@ function row(scale: VirtualScale, wide: boolean): string[] {
         wide,
       ),
     ),
-    ...[FIGURES.reads, FIGURES.read, FIGURES.write].map((figure) => words.bandText(bandOf(scale, ratioOf(figure)))),
+    words.bandText(bandOf(scale, ratioOf(FIGURES.reads))),
+    wide ? words.bandText(read) : factor(read.middle),
+    words.bandText(bandOf(scale, ratioOf(FIGURES.write))),
   ];
 }
 
