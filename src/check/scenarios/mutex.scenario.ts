@@ -28,6 +28,18 @@ function raiseLocked(k: Kernel, { lock, count }: Plan): number {
   return result;
 }
 
+/** The same by one who can be killed. */
+function raiseKilled(k: Kernel, plan: Plan): number {
+  k.t.interruptWord = plan.killed;
+  return raiseLocked(k, plan);
+}
+
+/** The same by one who must not sleep. */
+function raiseServing(k: Kernel, plan: Plan): number {
+  k.t.maySleep = false;
+  return raiseLocked(k, plan);
+}
+
 /** The lock is free, and so many have had it. */
 function judge(k: Kernel, { lock, count }: Plan, times: number): string | null {
   if (k.m.load(lock) !== 0) return `the lock is left as ${k.m.load(lock)}`;
@@ -57,14 +69,31 @@ export const kill = scenario({
   timeouts: 1,
   threads: {
     holder: raiseLocked,
-    victim: (k, plan): number => {
-      k.t.interruptWord = plan.killed;
-      return raiseLocked(k, plan);
-    },
+    victim: raiseKilled,
     other: raiseLocked,
     killer: (k, { killed }): void => k.m.store(killed, 1),
   },
   check: (k, plan, { victim }) => judge(k, plan, 2 + taken(victim, WAIT_EINTR)),
+});
+
+export const refused = scenario({
+  name: "mutex/refused",
+  about: "who has been killed, or must not sleep, doesn't wait for a lock that nobody gives back",
+  quick: true,
+  setup: (k: Kernel) => {
+    const made = plan(k);
+    if (mutexLockKillable(k.t, made.lock, LockClass.openFile) !== WAIT_OK) throw new Error("the lock was not free");
+    k.t.lockdep.handOff([LockClass.openFile]);
+    k.m.store(made.killed, 1);
+    return made;
+  },
+  threads: { victim: raiseKilled, server: raiseServing },
+  check: (k, plan, { victim, server }) => {
+    if (victim !== WAIT_EINTR || server !== WAIT_WOULD_BLOCK) return `the waits gave ${victim} and ${server}`;
+    k.t.lockdep.takeOver([LockClass.openFile]);
+    mutexUnlock(k.t, plan.lock, LockClass.openFile);
+    return judge(k, plan, 0);
+  },
 });
 
 export const wouldBlock = scenario({
@@ -73,10 +102,7 @@ export const wouldBlock = scenario({
   quick: true,
   setup: plan,
   threads: {
-    server: (k, plan): number => {
-      k.t.maySleep = false;
-      return raiseLocked(k, plan);
-    },
+    server: raiseServing,
     first: raiseLocked,
     second: raiseLocked,
   },

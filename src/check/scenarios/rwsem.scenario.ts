@@ -188,6 +188,7 @@ export const readerKilled = scenario({
   name: "rwsem/kill-reader",
   about: "a reader is killed while the writer that it waits for lets go: it has the lock or not, and nobody sleeps on",
   quick: true,
+  timeouts: 1,
   setup: plan,
   threads: {
     reader: (k, plan): Pair | number => {
@@ -204,6 +205,7 @@ export const writerKilled = scenario({
   name: "rwsem/kill-writer",
   about: "a writer is killed while the reader that it waits for lets go: it has the lock or not, and nobody sleeps on",
   quick: true,
+  timeouts: 1,
   setup: plan,
   threads: {
     reader: read,
@@ -216,6 +218,43 @@ export const writerKilled = scenario({
   check: (k, plan, { reader, writer }) => {
     if (writer !== WAIT_OK && writer !== WAIT_EINTR) return `the writer's wait gave ${writer}`;
     return judgeReads([reader]) ?? judgeRest(k, plan, writer === WAIT_OK ? 1 : 0);
+  },
+});
+
+/** Tries to read, then to write. @returns what the waits gave */
+function readThenWrite(k: Kernel, plan: Plan): [Pair | number, number] {
+  return [readKillable(k, plan), writeKillable(k, plan)];
+}
+
+export const refused = scenario({
+  name: "rwsem/refused",
+  about: "who has been killed, or must not sleep, doesn't wait for a lock that nobody gives back",
+  quick: true,
+  setup: (k: Kernel) => {
+    const made = plan(k);
+    downWrite(k.t, made.sem, mmap);
+    k.t.lockdep.handOff([mmap]);
+    kill(k, made);
+    return made;
+  },
+  threads: {
+    victim: (k, plan) => {
+      k.t.interruptWord = plan.killed;
+      return readThenWrite(k, plan);
+    },
+    server: (k, plan) => {
+      k.t.maySleep = false;
+      return readThenWrite(k, plan);
+    },
+  },
+  check: (k, plan, { victim, server }) => {
+    const waits = [...victim, ...server];
+    if (waits.join() !== [WAIT_EINTR, WAIT_EINTR, WAIT_WOULD_BLOCK, WAIT_WOULD_BLOCK].join()) {
+      return `the waits gave ${waits.join(", ")}`;
+    }
+    k.t.lockdep.takeOver([mmap]);
+    upWrite(k.t, plan.sem, mmap);
+    return judgeRest(k, plan, 0);
   },
 });
 
@@ -245,20 +284,11 @@ export const behindKilled = scenario({
 
 export const recheck = scenario({
   name: "rwsem/recheck",
-  about: "sleepers look again by themselves, killed or not, while the lock changes hands",
+  about: "sleepers look again by themselves while the lock changes hands: none is taken for another",
   timeouts: 1,
-  extent: { kind: "bounded", preemptions: 2 },
   setup: plan,
-  threads: {
-    reader: (k, plan): Pair | number => {
-      k.t.interruptWord = plan.killed;
-      return readKillable(k, plan);
-    },
-    writer: write,
-    other: read,
-    killer: kill,
-  },
-  check: (k, plan, { reader, other }) => judgeReads([reader, other], WAIT_EINTR) ?? judgeRest(k, plan, 1),
+  threads: { reader: read, other: read, writer: write },
+  check: (k, plan, { reader, other }) => judgeReads([reader, other]) ?? judgeRest(k, plan, 1),
 });
 
 export const wouldBlock = scenario({

@@ -117,18 +117,36 @@ function reserveTwo(k: Kernel, area: SlabArea, number: number): Two | null {
   return twoOf(k, slab, number);
 }
 
+/** One has two of three objects, and the other has been told that there is no room. */
+function judgeReserved(k: Kernel, area: SlabArea, first: Two | null, second: Two | null): string | null {
+  const [got, other] = first !== null ? [first, second] : [second, first];
+  if (got === null) return "nobody got two of three objects";
+  if (other !== null) return "three objects were given out as four";
+  return got.objects[0] === got.objects[1] ? "an object was given out twice" : judgeLive(k, area, 2);
+}
+
 export const reserving = scenario({
   name: "slab/reserve",
   about: "two threads reserve two of the last three objects: one of them is told that there is room, and gets them",
   quick: true,
   setup: (k) => makeArea(k, 3 * TOKEN_WORDS),
   threads: { first: (k, area) => reserveTwo(k, area, 1), second: (k, area) => reserveTwo(k, area, 2) },
-  check: (k, area, { first, second }) => {
-    const [got, other] = first !== null ? [first, second] : [second, first];
-    if (got === null) return "nobody got two of three objects";
-    if (other !== null) return "three objects were given out as four";
-    return got.objects[0] === got.objects[1] ? "an object was given out twice" : judgeLive(k, area, 2);
+  check: (k, area, { first, second }) => judgeReserved(k, area, first, second),
+});
+
+export const reservingFree = scenario({
+  name: "slab/reserve-free",
+  about: "the same when the last three objects lie in the depot",
+  quick: true,
+  setup: (k) => {
+    const area = makeArea(k, 3 * TOKEN_WORDS);
+    const slab = allocatorOf(k, area);
+    if (!slab.reserve(TOKENS, 3)) throw new Error("there is no room for three objects");
+    slab.flush();
+    return area;
   },
+  threads: { first: (k, area) => reserveTwo(k, area, 1), second: (k, area) => reserveTwo(k, area, 2) },
+  check: (k, area, { first, second }) => judgeReserved(k, area, first, second),
 });
 
 interface Retirement {
