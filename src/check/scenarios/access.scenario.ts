@@ -58,12 +58,12 @@ function execWithPersonality(k: Kernel, prepared: ExecPrepared): void {
   execFinish(k, exec);
 }
 
-function againstExec(path: PathId, name: string, about: string, change: Change, quick: boolean): Scenario {
+function againstExec(path: PathId, name: string, about: string, change: Change): Scenario {
   return scenario({
     name: `${PATH_NAMES[path]}/${name}`,
     about,
     paths: [path],
-    quick,
+    quick: true,
     setup: (k) => {
       const owned = makeOwned(k);
       const exec = prepareExec(k, owned.task, change);
@@ -86,22 +86,17 @@ const SETUID = "a reader who may see the old image, and a set-user-ID exec: noth
 const ORDINARY = "a reader and an exec: all that it sees is of one image";
 const NON_DUMPABLE = "a reader and an exec whose file may not be read: nothing of the new image shows";
 
-export const stackExec = againstExec(Path.stack, "exec", ORDINARY, {}, false);
-export const stackExecSetuid = againstExec(Path.stack, "exec-setuid", SETUID, { setuid: true }, true);
-export const stackExecNonDumpable = againstExec(
-  Path.stack,
-  "exec-nondumpable",
-  NON_DUMPABLE,
-  { nonDumpable: true },
-  false,
-);
-export const syscallExecSetuid = againstExec(Path.syscall, "exec-setuid", SETUID, { setuid: true }, true);
-export const personalityExecSetuid = againstExec(Path.personality, "exec-setuid", SETUID, { setuid: true }, true);
+export const stackExec = againstExec(Path.stack, "exec", ORDINARY, {});
+export const stackExecSetuid = againstExec(Path.stack, "exec-setuid", SETUID, { setuid: true });
+export const stackExecNonDumpable = againstExec(Path.stack, "exec-nondumpable", NON_DUMPABLE, { nonDumpable: true });
+export const syscallExecSetuid = againstExec(Path.syscall, "exec-setuid", SETUID, { setuid: true });
+export const personalityExecSetuid = againstExec(Path.personality, "exec-setuid", SETUID, { setuid: true });
 
 export const stackExecFromThread = scenario({
   name: "stack/exec-from-thread",
   about: "a reader of a process, and a set-user-ID exec of another thread than its leader",
   paths: [Path.stack],
+  quick: true,
   setup: (k) => {
     const owned = makeOwned(k);
     const thread = makeThread(k, owned);

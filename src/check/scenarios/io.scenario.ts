@@ -65,6 +65,12 @@ function makeUsed(k: Kernel): Owned {
   return owned;
 }
 
+/**
+ * Of scenarios with a second writer or reader, all interleavings are too many for every day: each of these has more than a
+ * hundred thousand, some far more. No deliberate mistake needed more than two preemptions.
+ */
+const LARGE: Extent = { kind: "bounded", preemptions: 3 };
+
 interface ExecPlan {
   readonly owned: Owned;
   readonly exec: ExecPrepared;
@@ -90,18 +96,12 @@ function statesOf(change: Change): State[] {
 }
 
 /** A reader and an exec. */
-function againstExec(
-  name: string,
-  about: string,
-  change: Change,
-  { whole = true, extent, quick }: { whole?: boolean; extent?: Extent; quick?: boolean } = {},
-): Scenario {
+function againstExec(name: string, about: string, change: Change, whole = true): Scenario {
   return scenario({
     name: `io/${name}`,
     about,
     paths: [Path.io],
-    ...(extent === undefined ? {} : { extent }),
-    ...(quick === undefined ? {} : { quick }),
+    quick: true,
     setup: (k) => planExec(k, change),
     threads: {
       reader: (k, { owned }): IoRead => readIo(k, owned.pid, whole),
@@ -126,7 +126,6 @@ export const execSetuid = againstExec(
   "exec-setuid",
   "a reader who may see the old image, and a set-user-ID exec: nothing of the new one shows",
   { setuid: true },
-  { quick: true },
 );
 
 export const execNonDumpable = againstExec(
@@ -145,13 +144,14 @@ export const threadFile = againstExec(
   "thread-exec-setuid",
   "task/<tid>/io of a thread whose process turns set-user-ID",
   { setuid: true },
-  { whole: false },
+  false,
 );
 
 export const execRefusedEarly = scenario({
   name: "io/exec-fails-before",
   about: "a reader and an exec that is refused before its point of no return: nobody sees anything of it",
   paths: [Path.io],
+  quick: true,
   setup: (k) => ({ owned: makeUsed(k) }),
   threads: {
     reader: (k, { owned }): IoRead => readIo(k, owned.pid, true),
@@ -174,6 +174,7 @@ export const twoReaders = scenario({
   name: "io/two-readers",
   about: "two readers and a set-user-ID exec",
   paths: [Path.io],
+  extent: LARGE,
   setup: (k) => planExec(k, { setuid: true }),
   threads: {
     first: (k, { owned }): IoRead => readIo(k, owned.pid, false),
@@ -196,6 +197,7 @@ export const parked = scenario({
   name: "io/parked",
   about: "a reader that must not sleep, and a set-user-ID exec: it gives up and holds nothing, or is told the truth",
   paths: [Path.io],
+  quick: true,
   setup: (k) => planExec(k, { setuid: true }),
   threads: {
     reader: (k, { owned }): IoRead => {
@@ -218,6 +220,7 @@ export const twoExecs = scenario({
   name: "io/two-execs",
   about: "a reader, a set-user-ID exec, and one by which the process is its owner's again",
   paths: [Path.io],
+  extent: LARGE,
   setup: (k) => planExec(k, { setuid: true }),
   threads: {
     reader: (k, { owned }): IoRead => readIo(k, owned.pid, false),
@@ -249,6 +252,7 @@ function againstNewLeader(name: string, about: string, whole: boolean): Scenario
     name: `io/${name}`,
     about,
     paths: [Path.io],
+    extent: LARGE,
     setup: (k) => {
       const owned = makeUsed(k);
       const thread = makeThread(k, owned);
@@ -296,6 +300,7 @@ export const tsync = scenario({
   name: "io/tsync",
   about: "a reader of a thread, and a TSYNC that gives it new credentials: it is never refused",
   paths: [Path.io],
+  quick: true,
   setup: (k) => {
     const owned = makeUsed(k);
     const thread = makeThread(k, owned);
@@ -325,6 +330,7 @@ export const threadExit = scenario({
   name: "io/thread-exit",
   about: "a reader of a process, and the end of a thread: its counters are those of the thread or of the process",
   paths: [Path.io],
+  quick: true,
   setup: (k) => {
     const owned = makeUsed(k);
     const thread = makeThread(k, owned);
@@ -348,6 +354,7 @@ export const exit = scenario({
   name: "io/exit",
   about: "a reader of a process that ends and is reaped: its counters, or that there is no such process",
   paths: [Path.io],
+  quick: true,
   setup: (k) => ({ owned: makeUsed(k) }),
   threads: {
     reader: (k, { owned }): IoRead => readIo(k, owned.pid, true),

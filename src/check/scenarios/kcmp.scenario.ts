@@ -97,12 +97,12 @@ function pairIsWhole(k: Kernel, { a, b, kept }: Pair, execs: readonly [number, n
 }
 
 /** One comparison of address spaces, and an exec of the first or the second task. */
-function againstExec(name: string, about: string, which: "a" | "b", change: Change, quick: boolean): Scenario {
+function againstExec(name: string, about: string, which: "a" | "b", change: Change): Scenario {
   return scenario({
     name: `kcmp/${name}`,
     about,
     paths: [Path.kcmp],
-    quick,
+    quick: true,
     setup: (k) => {
       const pair = makePair(k, CLONE_VM);
       return { pair, exec: prepareExec(k, pair[which].task, change) };
@@ -130,7 +130,6 @@ export const execFirst = againstExec(
   `a comparison and a set-user-ID exec of the first task: ${NEVER}`,
   "a",
   { setuid: true },
-  true,
 );
 
 export const execSecond = againstExec(
@@ -138,15 +137,16 @@ export const execSecond = againstExec(
   `a comparison and a set-user-ID exec of the second task: ${NEVER}`,
   "b",
   { setuid: true },
-  true,
 );
 
-export const execOrdinary = againstExec("exec-ordinary", "a comparison and an exec of the first task", "a", {}, false);
+export const execOrdinary = againstExec("exec-ordinary", "a comparison and an exec of the first task", "a", {});
 
 export const execBoth = scenario({
   name: "kcmp/exec-both",
   about: `a comparison, a set-user-ID exec of one task and an exec of the other: ${NEVER}`,
   paths: [Path.kcmp],
+  // Without a bound there are more than a third of a million.
+  extent: { kind: "bounded", preemptions: 3 },
   setup: (k) => {
     const pair = makePair(k, CLONE_VM);
     const first = prepareExec(k, pair.a.task, { setuid: true });
@@ -190,6 +190,7 @@ export const antisymmetric = scenario({
   name: "kcmp/antisymmetric",
   about: "two tasks are compared both ways while one execs: what is less one way is greater the other",
   paths: [Path.kcmp],
+  quick: true,
   setup: (k) => {
     const pair = makePair(k, CLONE_VM);
     return { pair, exec: prepareExec(k, pair.a.task) };
@@ -220,6 +221,7 @@ export const file = scenario({
   name: "kcmp/file",
   about: "a comparison of files, and a set-user-ID exec that closes one of them and opens another",
   paths: [Path.kcmp],
+  quick: true,
   setup: (k) => {
     const a = makeOwned(k);
     const files = k.m.load(a.task + TASK.files);
@@ -258,6 +260,7 @@ export const handlers = scenario({
   name: "kcmp/handlers",
   about: "a comparison of signal handlers, which an exec stops to share inside of its write section",
   paths: [Path.kcmp],
+  quick: true,
   setup: (k) => {
     const pair = makePair(k, CLONE_VM | CLONE_SIGHAND | CLONE_FS);
     return { pair, old: k.m.load(pair.a.task + TASK.sighand), exec: prepareExec(k, pair.b.task, { setuid: true }) };
@@ -314,6 +317,7 @@ export const exit = scenario({
   name: "kcmp/exit",
   about: "a comparison of two tasks, the second of which ends and is reaped",
   paths: [Path.kcmp],
+  quick: true,
   setup: (k) => ({ pair: makePair(k, CLONE_VM) }),
   threads: {
     reader: (k, { pair: { a, b } }): number => compare(k, a, b, KcmpType.VM),

@@ -44,12 +44,12 @@ function openMm(k: Kernel, pid: number): ImageRead {
 }
 
 /** @param kept the old address space has another user, and stays */
-function againstExec(name: string, about: string, change: Change, kept: boolean, quick: boolean): Scenario {
+function againstExec(name: string, about: string, change: Change, kept: boolean): Scenario {
   return scenario({
     name: `mm_access/${name}`,
     about,
     paths: [Path.mm_access],
-    quick,
+    quick: true,
     setup: (k) => {
       const owned = makeOwned(k);
       const old = kept ? keepMm(k, owned.task) : k.m.load(owned.task + TASK.mm);
@@ -68,13 +68,12 @@ function againstExec(name: string, about: string, change: Change, kept: boolean,
   });
 }
 
-export const exec = againstExec("exec", "a reader and an exec: it gets one of the two address spaces", {}, true, false);
+export const exec = againstExec("exec", "a reader and an exec: it gets one of the two address spaces", {}, true);
 
 export const execSetuid = againstExec(
   "exec-setuid",
   "a reader who may see the old image, and a set-user-ID exec: he never gets the new address space",
   { setuid: true },
-  true,
   true,
 );
 
@@ -83,7 +82,6 @@ export const execNonDumpable = againstExec(
   "a reader and an exec whose file may not be read: he never gets the new address space",
   { nonDumpable: true },
   true,
-  false,
 );
 
 export const execLast = againstExec(
@@ -91,13 +89,13 @@ export const execLast = againstExec(
   "a reader and an exec by which the old address space ends: he gets one that lives, and gives it back",
   {},
   false,
-  false,
 );
 
 export const exit = scenario({
   name: "mm_access/exit",
   about: "a reader and the exit of the process: he gets an address space that lives, or none",
   paths: [Path.mm_access],
+  quick: true,
   setup: (k) => {
     const owned = makeOwned(k);
     return { owned, mm: k.m.load(owned.task + TASK.mm) };

@@ -79,12 +79,12 @@ function execWithFile(k: Kernel, prepared: ExecPrepared): void {
   execFinish(k, exec);
 }
 
-function againstExec(name: string, about: string, change: Change, quick: boolean): Scenario {
+function againstExec(name: string, about: string, change: Change): Scenario {
   return scenario({
     name: `pidfd_getfd/${name}`,
     about,
     paths: [Path.pidfd_getfd],
-    quick,
+    quick: true,
     setup: (k) => planExec(k, change),
     threads: {
       reader: (k, { owned }): ImageRead => takeFile(k, owned.pid),
@@ -105,19 +105,19 @@ function againstExec(name: string, about: string, change: Change, quick: boolean
   });
 }
 
-export const exec = againstExec("exec", "a reader and an exec: it gets the file of one of the two images", {}, false);
+export const exec = againstExec("exec", "a reader and an exec: it gets the file of one of the two images", {});
 
 export const execSetuid = againstExec(
   "exec-setuid",
   "a reader who may have the old image's file, and a set-user-ID exec: he never gets the new one's",
   { setuid: true },
-  true,
 );
 
 export const closeOnExec = scenario({
   name: "pidfd_getfd/close-on-exec",
   about: "a reader and an exec that closes the file, of which nobody has another reference",
   paths: [Path.pidfd_getfd],
+  quick: true,
   setup: (k) => {
     const owned = makeOwned(k);
     const file = openFile(k, owned.task, OLD, true);
@@ -139,6 +139,7 @@ export const close = scenario({
   name: "pidfd_getfd/close",
   about: "a reader, and a process that closes the file and opens another one under the same descriptor",
   paths: [Path.pidfd_getfd],
+  quick: true,
   setup: (k) => {
     const owned = makeOwned(k);
     return { owned, file: openFile(k, owned.task, OLD, false) };
@@ -162,6 +163,7 @@ export const exit = scenario({
   about:
     "a reader and the exit of the process: its file, or that there is no such task, but never that it has no such file",
   paths: [Path.pidfd_getfd],
+  quick: true,
   setup: (k) => {
     const owned = makeOwned(k);
     return { owned, file: openFile(k, owned.task, OLD, false), kept: keepMm(k, owned.task) };

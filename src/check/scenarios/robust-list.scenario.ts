@@ -31,12 +31,12 @@ function readList(k: Kernel, pid: number): ImageRead {
   return { path: "get_robust_list", who: "owner", error, refusal: -EPERM, seen: [undefined, out.head] };
 }
 
-function againstExec(name: string, about: string, change: Change, quick: boolean): Scenario {
+function againstExec(name: string, about: string, change: Change): Scenario {
   return scenario({
     name: `get_robust_list/${name}`,
     about,
     paths: [Path.get_robust_list],
-    quick,
+    quick: true,
     setup: (k) => {
       const owned = makeOwned(k);
       setRobustList(k, owned.task);
@@ -62,11 +62,10 @@ function againstExec(name: string, about: string, change: Change, quick: boolean
   });
 }
 
-export const exec = againstExec("exec", "a reader and an exec: the address is one image's, whole, or none", {}, false);
+export const exec = againstExec("exec", "a reader and an exec: the address is one image's, whole, or none", {});
 
 export const execSetuid = againstExec(
   "exec-setuid",
   "a reader who may see the old image, and a set-user-ID exec: he never sees the new one's list",
   { setuid: true },
-  true,
 );
