@@ -145,6 +145,12 @@ describe("the text", () => {
     );
   });
 
+  test("of a mistake without any shared access says so, on the page as well", () => {
+    const replay = { steps: [], failure: FAILURE };
+    expect(renderReplay("name", replay, PLAIN)).toMatch(/^name\nNo access to a word [^]*\noracle: /);
+    expect(renderHtml({ ...SAMPLE, outcomes: [{ ...FAILS, replay }] })).toContain("<p>No access to a word");
+  });
+
   test.each(["abc", "a1.b3 a", "it's"])("a shell reads the schedule %s as it is", (schedule) => {
     const command = words.replayCommand(HOLDS, schedule);
     const { stdout } = spawnSync("sh", ["-c", command.replace(/^synthproc.*--replay/, "printf %s")], {

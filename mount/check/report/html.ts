@@ -6,6 +6,7 @@ import type { CheckResult, Outcome, Verdict } from "../result.ts";
 import * as describe from "./describe.ts";
 import { tell } from "./story.ts";
 import { CHECK_STYLE } from "./style.ts";
+import { NOTHING_SHARED } from "./text.ts";
 import { DEED_TEXTS, mark, timeline } from "./timeline.ts";
 import type { Deed } from "./words.ts";
 
@@ -107,10 +108,12 @@ function failureContent(outcome: Outcome, id: string): Content {
   if (failure === undefined || failure === null || outcome.replay === null) {
     return html`<p class="wrong">It could not be explored: ${outcome.error ?? "there is no run to show"}</p>`;
   }
+  const story = tell(outcome.replay);
   const caption = "One row for each access to a word that threads contend for";
+  const run = html`<div class="card">${key()}${timeline(story, `${id}-run`, caption)}</div>`;
   return html`<p class="wrong">${describe.failureText(outcome)}</p>
     <p class="small again">Again: <code>${describe.replayCommand(outcome, failure.schedule)}</code></p>
-    <div class="card">${key()}${timeline(tell(outcome.replay), `${id}-run`, caption)}</div>`;
+    ${story.events.length === 0 ? html`<p>${NOTHING_SHARED}</p>` : run}`;
 }
 
 const DEEDS: readonly Deed[] = ["reads", "writes", "sleeps", "wakes"];

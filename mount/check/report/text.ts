@@ -75,11 +75,15 @@ function failureBlock(outcome: Outcome, options: TextOptions): string {
   ].join("\n");
 }
 
+/** Of a mistake that a thread makes alone. */
+export const NOTHING_SHARED = "No access to a word that threads contend for.";
+
 /** Stands where another thread goes on. */
 const SWITCH = "→";
 
 /** One line an access. */
 export function interleaving({ events }: Story, options: TextOptions): string {
+  if (events.length === 0) return NOTHING_SHARED;
   const colours = laneColours(options);
   const table = borderless({ colAligns: ["right"] });
   for (const event of events) {
