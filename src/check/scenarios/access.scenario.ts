@@ -121,3 +121,33 @@ export const stackExecFromThread = scenario({
     );
   },
 });
+
+export const twice = scenario({
+  name: "stack/twice",
+  about: "a reader who looks twice, and a set-user-ID exec: once refused, he isn't shown the old image again",
+  paths: [Path.stack],
+  quick: true,
+  setup: (k) => {
+    const owned = makeOwned(k);
+    const exec = prepareExec(k, owned.task, { setuid: true });
+    const kept = keepMm(k, owned.task);
+    return { owned, exec, kept, before: wordsOf(k, kept, 0), after: wordsOf(k, exec.mm, NEW_PERSONALITY) };
+  },
+  threads: {
+    reader: (k, { owned }): [ImageRead, ImageRead] => [
+      readTrace(k, Path.stack, owned.pid),
+      readTrace(k, Path.stack, owned.pid),
+    ],
+    exec: (k, { exec }): void => execWithPersonality(k, exec),
+  },
+  check: (k, { owned, kept, before, after }, { reader: [first, second] }) => {
+    const states = [state(OPEN, ...before), state(CLOSED, ...after)];
+    return (
+      judgeImage(first, states) ??
+      judgeImage(second, first.error === 0 ? states : states.slice(1)) ??
+      execsAreOver(k, owned, 1) ??
+      ownsAlone(k, owned.task) ??
+      countIs(k, "the old address space", kept + MM.mmUsers, 1)
+    );
+  },
+});
