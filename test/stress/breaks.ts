@@ -8,8 +8,8 @@
  * Some mistakes have no row, since no thread that reads can tell them, or hardly ever: a TSYNC without its write section
  * (the ids that it commits are those that were there, so nothing that a reader sees changes under it); a VMA that is marked
  * detached without a wait for its readers, and an smaps walk that keeps its iterator over a quiescent state (windows
- * of a few loads, which a delay doesn't widen without hiding them). Whether those steps are needed is for an
- * exploration of all interleavings to show, not for threads.
+ * of a few loads, which a delay doesn't widen without hiding them). That the last two steps are needed is shown by
+ * exploring all interleavings (test/model/maps-breaks.ts), not by threads.
  */
 import { EXEC_UPDATE_BREAKS } from "./exec-update-breaks.ts";
 import type { Edit } from "./harness.ts";
