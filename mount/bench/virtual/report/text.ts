@@ -16,7 +16,7 @@ export interface TextOptions {
 const NARROW = 80;
 const WIDE = 120;
 const HEAD = ["CPUs", "lockfree", "locked", "ratio, reads/s", "one read", "one write"];
-const WIDTHS = { narrow: [5, 9, 9, 23, 10, 24], wide: [5, 23, 23, 23, 23, 23] };
+const WIDTHS = { narrow: [5, 8, 8, 22, 9, 23], wide: [5, 22, 22, 22, 22, 22] };
 const BLANK = ["top", "bottom", "left", "mid", "right"].flatMap((side) =>
   ["", "-mid", "-left", "-right"].map((corner) => [`${side}${corner}`, ""]),
 );
@@ -43,7 +43,7 @@ function workloadText({ name, reads, writes, scales }: VirtualWorkload, width: n
     head: HEAD,
     colWidths: wide ? WIDTHS.wide : WIDTHS.narrow,
     colAligns: HEAD.map(() => "right"),
-    chars: { ...(Object.fromEntries(BLANK) as object), middle: "" },
+    chars: { ...(Object.fromEntries(BLANK) as object), middle: " " },
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
   });
   for (const scale of scales) table.push(row(scale, wide));
