@@ -8,6 +8,7 @@ import { fillEntry } from "../../proc/fs/attr.ts";
 import { lookupIn } from "../../proc/fs/lookup.ts";
 import { NodeId, Tag, decodeNode } from "../../proc/fs/node-id.ts";
 import { Walker } from "../../proc/fs/walk.ts";
+import { NULL } from "../../sync/atomics.ts";
 import type { HostView } from "../../proc/host-view.ts";
 import type { Row } from "../../proc/row.ts";
 import { MAY_EXEC } from "../../proc/row.ts";
@@ -83,6 +84,21 @@ export class Requests {
     walker.begin(CALLER);
     const found = walker.byPath(hi, lo);
     if (found === 0 && walker.entry !== null) fillEntry(c, walker.entry, attr);
+    walker.end(0);
+    return this.seen(found);
+  }
+
+  /**
+   * What is told of an open file (fstat), by a thread that may sleep and becomes quiescent meanwhile: its reference keeps
+   * what it has found. @returns null if the process is gone
+   */
+  opened({ hi, lo }: SeenNode): SeenNode | null {
+    const { c, walker, attr } = this;
+    walker.begin(CALLER);
+    const entry = walker.byHandle(hi, lo);
+    const found = entry !== null && c.task !== NULL ? 0 : -ESTALE;
+    c.k.quiescent();
+    if (entry !== null && found === 0) fillEntry(c, entry, attr);
     walker.end(0);
     return this.seen(found);
   }

@@ -128,6 +128,35 @@ export const reusedUnderSleeper = scenario({
   check: (k, _plan, { reader }) => judgeNames(reader, REUSE) ?? judgeReferences(k, taskOfPid(k, PID), true),
 });
 
+const REAPED = [life(), life({ dumpable: false }), null];
+export const opened = scenario({
+  name: "lookup/open-file",
+  about: "one who may sleep keeps the process of an open file over a quiescent state, while it is reaped",
+  paths: PATHS,
+  setup: (k) => {
+    const plan = firstLife(k);
+    const node = new Requests(k).process(String(PID));
+    if (node === null) throw new Error("the process isn't found");
+    return { ...plan, node, task: taskOfPid(k, PID) };
+  },
+  threads: {
+    reader: (k, { node, progress }): Seen<SeenNode> => {
+      const requests = new Requests(k);
+      const oldest = oldestState(k, progress);
+      const seen = requests.opened(node);
+      return { seen, span: { oldest, newest: newestState(k, progress) } };
+    },
+    writer: (k, { progress }): void => {
+      mayReach(k, progress, 2);
+      endAndReap(k, PID);
+      hasReached(k, progress, 2);
+      reclaimNow(k);
+    },
+  },
+  check: (k, { task }, { reader }) =>
+    judgeProcess(processOf(reader), 1, statesIn(REAPED, reader.span)) ?? judgeReferences(k, task, false),
+});
+
 export const heirByName = scenario({
   name: "lookup/exec-of-thread",
   about: "a thread execs and takes over its dead leader's pid: the name leads to the one process all along",
@@ -168,29 +197,54 @@ function openPipe(k: Kernel, task: Ptr, flags: number): void {
   installFd(k, k.m.load(task + TASK.files), fileNew(k, { kind: FileKind.pipe, flags, ino: 7 + flags }));
 }
 
+interface FdPlan extends DirectoryPlan {
+  readonly task: Ptr;
+}
+
+function setupDescriptor(k: Kernel): FdPlan {
+  const plan = firstLife(k);
+  openPipe(k, taskOfPid(k, PID), READ);
+  return { ...plan, task: taskOfPid(k, PID), directory: directoryNamed(k, "fd") };
+}
+
+/** The descriptor is closed, and becomes another file's. */
+function reopen(k: Kernel, { task, progress }: FdPlan): void {
+  mayReach(k, progress, 1);
+  closeFd(k, k.m.load(task + TASK.files), 0);
+  hasReached(k, progress, 1);
+  reclaimNow(k);
+  mayReach(k, progress, 2);
+  openPipe(k, task, WRITE);
+  hasReached(k, progress, 2);
+}
+
 const DESCRIPTORS = [life({ links: descriptor(READ) }), life(), life({ links: descriptor(WRITE) })];
 export const descriptors = scenario({
   name: "lookup/fd",
   about: "a descriptor is closed and becomes another file's while its name is looked up: the link has the mode of one",
   paths: PATHS,
-  setup: (k) => {
-    const plan = firstLife(k);
-    openPipe(k, taskOfPid(k, PID), READ);
-    return { ...plan, task: taskOfPid(k, PID), directory: directoryNamed(k, "fd") };
-  },
+  setup: setupDescriptor,
   threads: {
     reader: (k, plan): Seen<SeenNode> => within(k, server(k), plan, "0"),
-    writer: (k, { task, progress }): void => {
-      mayReach(k, progress, 1);
-      closeFd(k, k.m.load(task + TASK.files), 0);
-      hasReached(k, progress, 1);
-      reclaimNow(k);
-      mayReach(k, progress, 2);
-      openPipe(k, task, WRITE);
-      hasReached(k, progress, 2);
-    },
+    writer: (k, plan): void => reopen(k, plan),
   },
   check: (k, { task }, { reader }) => judgeEntry("fd/0", reader, DESCRIPTORS) ?? judgeReferences(k, task, true),
+});
+
+/** The target of the first file, as the link's text names it: a pipe. */
+const TARGET = { text: "", mode: 0o010600 };
+const TARGETS = [life({ links: new Map([[`fd/${PIPES[READ]}`, TARGET]]) }), life(), life()];
+export const target = scenario({
+  name: "lookup/fd-target",
+  about: "what a descriptor leads to is looked up by its text, while it is closed and another file opened",
+  paths: PATHS,
+  setup: setupDescriptor,
+  threads: {
+    reader: (k, plan): Seen<SeenNode> => within(k, server(k), plan, PIPES[READ] as string),
+    writer: (k, plan): void => reopen(k, plan),
+  },
+  check: (k, { task }, { reader }) =>
+    judgeEntry(`fd/${PIPES[READ]}`, reader, TARGETS) ?? judgeReferences(k, task, true),
 });
 
 /** Of an entry the mode alone is told. */

@@ -8,8 +8,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
 import { FILE, FileKind, TASK } from "../../kernel/layout.ts";
 import { findTask } from "../../kernel/pid.ts";
-import { getTask, putTask } from "../../kernel/task.ts";
-import { NOT_OPEN, taskOf, walkToFd, walkToTask } from "../../proc/fs/revalidate.ts";
+import { NOT_OPEN, walkToFd, walkToTask } from "../../proc/fs/revalidate.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
 import { ORDINARY, SETUID_ROOT, programSpec } from "../model.ts";
@@ -211,32 +210,6 @@ export const execSetuid = scenario({
     const mixed = file.seen !== null && file.seen.uid === 0 && file.seen.gid !== 0;
     return mixed ? `a file belonged to 0:${file.seen?.gid}` : judgeReferences(k, taskOfPid(k, PID), true);
   },
-});
-
-export const held = scenario({
-  name: "revalidate/open-file",
-  about: "one who may sleep finds the process of an open file and keeps it over a quiescent state, while it is reaped",
-  paths: PATHS,
-  setup: (k) => ({ ...firstLife(k), task: taskOfPid(k, PID) }),
-  threads: {
-    walker: (k, { generation, progress }): Seen<SeenProcess> => {
-      const oldest = oldestState(k, progress);
-      let task = taskOf(k, PID, generation, ALL);
-      while (task !== NULL && !getTask(k, task)) task = taskOf(k, PID, generation, ALL);
-      k.quiescent();
-      const seen = task === NULL ? null : seeProcess(k, task, generation);
-      const newest = newestState(k, progress);
-      if (task !== NULL) putTask(k, task);
-      return { seen, span: { oldest, newest } };
-    },
-    writer: (k, { progress }): void => {
-      mayReach(k, progress, 2);
-      endAndReap(k, PID);
-      hasReached(k, progress, 2);
-      reclaimNow(k);
-    },
-  },
-  check: (k, { task }, { walker }) => judgeVisit(walker, REAP) ?? judgeReferences(k, task, false),
 });
 
 /** Descriptors: the first free one, and one beyond the smallest table. */
