@@ -36,8 +36,9 @@ interface Fate {
   /** Who noticed, and what it said; null for a survivor. */
   readonly by: Trial | null;
   readonly said: string | null;
-  /** Trials that were made. */
+  /** Trials that were made, and how many reach the mutant. */
   readonly trials: number;
+  readonly reach: number;
 }
 
 interface Options {
@@ -45,6 +46,14 @@ interface Options {
   readonly only: string;
   readonly jobs: string;
   readonly limit: string;
+  readonly budget: string;
+  readonly again: string;
+}
+
+/** Milliseconds for one exploration, and after which a mutant is tried no more. */
+interface Limits {
+  readonly limitMs: number;
+  readonly budgetMs: number;
 }
 
 /** A mutant may need more executions than the shipped code. */
@@ -56,14 +65,22 @@ async function main(options: Options): Promise<void> {
   const dir = new ProgramBuilder(ROOT).build({ edits });
   const pool = new Pool(dir, Number(options.jobs));
   try {
-    const limitMs = Number(options.limit) * 1000;
-    const measured = await measureAll(pool, limitMs);
-    const fates = await pool.each(mutants, (mutant) => fateOf(pool, mutant, measured, limitMs));
+    const limits = { limitMs: Number(options.limit) * 1000, budgetMs: Number(options.budget) * 1000 };
+    const measured = await measureAll(pool, limits.limitMs);
+    const wanted = options.again === "" ? mutants : survivorsOf(options.again, mutants);
+    const fates = await pool.each(wanted, (mutant) => fateOf(pool, mutant, measured, limits));
     report(fates, options.json);
   } finally {
     await pool.close();
     rmSync(dir, { recursive: true });
   }
+}
+
+/** Those that survived an earlier run. */
+function survivorsOf(file: string, mutants: readonly Mutant[]): Mutant[] {
+  const fates = JSON.parse(readFileSync(file, "utf8")) as Fate[];
+  const ids = new Set(fates.filter(({ by }) => by === null).map(({ mutant }) => mutant.id));
+  return mutants.filter(({ id }) => ids.has(id));
 }
 
 function allMutants(only: string): { edits: Map<string, string>; mutants: Mutant[] } {
@@ -89,15 +106,18 @@ async function measureAll(pool: Pool, limitMs: number): Promise<Measurement[]> {
   return measured.sort((a, b) => a.milliseconds - b.milliseconds);
 }
 
-async function fateOf(pool: Pool, mutant: Mutant, measured: readonly Measurement[], limitMs: number): Promise<Fate> {
+async function fateOf(pool: Pool, mutant: Mutant, measured: readonly Measurement[], limits: Limits): Promise<Fate> {
+  const reaching = measured.filter(({ reached }) => reached.includes(mutant.number));
+  const reach = reaching.length;
+  const until = performance.now() + limits.budgetMs;
   let trials = 0;
-  for (const { trial, reached, executions } of measured) {
-    if (!reached.includes(mutant.number)) continue;
+  for (const { trial, executions } of reaching) {
+    if (performance.now() > until) break;
     trials++;
-    const said = await pool.attempt(trial, mutant.number, AT_LEAST + MORE * executions, limitMs);
-    if (said !== null) return { mutant, by: trial, said, trials };
+    const said = await pool.attempt(trial, mutant.number, AT_LEAST + MORE * executions, limits.limitMs);
+    if (said !== null) return { mutant, by: trial, said, trials, reach };
   }
-  return { mutant, by: null, said: null, trials };
+  return { mutant, by: null, said: null, trials, reach };
 }
 
 function report(fates: readonly Fate[], file: string): void {
@@ -105,8 +125,8 @@ function report(fates: readonly Fate[], file: string): void {
   const survivors = fates.filter(({ by }) => by === null);
   const unexplained = survivors.filter(({ mutant }) => reasons[mutant.id] === undefined);
   const killedNow = fates.filter(({ mutant, by }) => by !== null && reasons[mutant.id] !== undefined);
-  for (const { mutant, trials } of unexplained) {
-    say(`survives ${trials} trials: ${mutant.file}:${mutant.line} ${mutant.id}`);
+  for (const { mutant, trials, reach } of unexplained) {
+    say(`survives ${trials} of ${reach} trials: ${mutant.file}:${mutant.line} ${mutant.id}`);
   }
   for (const { mutant, said } of killedNow) say(`has a reason, but is noticed: ${mutant.id}: ${said}`);
   say(table(fates));
@@ -136,6 +156,8 @@ const command = new Command("mutants")
   .option("--only <part>", "only sources whose path contains this", "")
   .option("--jobs <number>", "threads", String(availableParallelism()))
   .option("--limit <seconds>", "time for one exploration", "20")
+  .option("--budget <seconds>", "time for one mutant", "60")
+  .option("--again <file>", "only what survived there, as written by --json", "")
   .option("--json <file>", "write how each mutant fared", "")
   .action(main);
 await command.parseAsync();
