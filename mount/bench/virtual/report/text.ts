@@ -28,7 +28,12 @@ export function renderText(result: VirtualResult, { columns = NARROW, colour }: 
   const lines = (texts: readonly string[]): string => texts.map((text) => wrap(text, width, "  ")).join("\n");
   const published = words.publishedLine(result);
   const parts = [
-    lines([paint.bold(words.TITLE), words.whenLine(result), ...words.localWorkLines(result), words.sweepLine(result)]),
+    lines([
+      paint.bold(words.TITLE),
+      words.whenLine(result),
+      `Local work: ${words.localWorkLines(result).join(" ")}`,
+      `Sweep: ${words.sweepLine(result)}`,
+    ]),
     ...result.workloads.map((workload) => workloadText(workload, width, paint)),
     lines([...words.LEGEND.map(paint.dim), ...(published === undefined ? [] : [published])]),
     lines([paint.bold("What the model leaves out"), ...words.LEFT_OUT.map((text) => `- ${text}`)]),

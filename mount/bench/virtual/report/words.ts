@@ -30,7 +30,7 @@ export const LEFT_OUT: readonly string[] = [
 export function localWorkLines({ localWork, ps }: VirtualResult): string[] {
   const known = WORK_NAMES.filter((name) => localWork[name] !== undefined);
   const texts = known.map((name) => `${name} ${time(localWork[name] as number)}`);
-  const lines = [`Local work: ${list(texts)}, measured on this machine unless given.`];
+  const lines = [`${list(texts)}, measured on this machine unless given.`];
   return ps === null ? lines : [...lines, psLine(ps)];
 }
 
@@ -45,7 +45,7 @@ export function sweepLine({ sweep }: VirtualResult): string {
   const [middle] = prices;
   if (middle === undefined) return "";
   return (
-    `Sweep of ${sweep.length} points: a line from a CPU of the same socket (${middle.socket}) takes ` +
+    `${sweep.length} points: a line from a CPU of the same socket (${middle.socket}) takes ` +
     `${range(prices.map(({ near }) => near))} ns, from another ${range(prices.map(({ far }) => far))} ns, and is kept for ` +
     `${range(prices.map(({ hold }) => hold))} ns; local work is multiplied with ${range(sweep.map(({ work }) => work))}.`
   );
