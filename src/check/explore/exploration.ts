@@ -119,11 +119,13 @@ export class Exploration {
   /** One execution, made again until it tracks all words that it should have. */
   private repeat(): Outcome {
     const { machine, search } = this;
-    for (;;) {
+    machine.words.moreTracked = false;
+    let outcome = machine.runFrom(search);
+    while (machine.words.moreTracked && outcome !== "grown") {
       machine.words.moreTracked = false;
-      const outcome = machine.run(search);
-      if (!machine.words.moreTracked || outcome === "grown") return outcome;
+      outcome = machine.run(search);
     }
+    return outcome;
   }
 
   private count(outcome: Outcome): void {

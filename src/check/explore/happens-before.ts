@@ -11,12 +11,17 @@
  * Kept as vector clocks. A thread's own clock counts its steps, and its quiescent states (objects.ts) between them; what it
  * does between two steps bears the number of the next one, its epoch.
  */
+import { Journal, enlarged } from "./journal.ts";
 import { Effect, MAX_THREADS } from "./operation.ts";
 import type { Steps } from "./steps.ts";
 
-/** A slot's row. Steps are noted by their number + 1, accesses by their thread's epoch; 0: none in this execution. */
-const STRIDE = 64;
-const STAMP = 0;
+/** Numbers before the rows: the clocks (for each thread, every thread's as far as it comes before), and the trace. */
+const HASH_LOW_AT = MAX_THREADS * MAX_THREADS;
+const HASH_HIGH_AT = HASH_LOW_AT + 1;
+const HEAD = 128;
+
+/** A slot's row. Steps are noted by their number + 1, accesses by their thread's epoch; 0: none. */
+const STRIDE = 128;
 const LAST_WRITE = 1;
 const LAST_QUEUE_WRITE = 2;
 /** For each thread: its last read since the last write. */
@@ -27,6 +32,8 @@ const ATOMIC_WRITES = 24;
 const ATOMIC_READS = 32;
 const PLAIN_WRITES = 40;
 const PLAIN_READS = 48;
+/** From an epoch to the site of the access. */
+const SITE = 64;
 
 /** How an access compares with those of other threads before it. */
 export const Ordered = {
@@ -43,8 +50,6 @@ const HASH_HIGH = 0x85ebca77;
 const TWO_21 = 2 ** 21;
 
 export class HappensBefore {
-  /** For each thread, every thread's clock as far as it comes before. */
-  readonly clock = new Int32Array(MAX_THREADS * MAX_THREADS);
   /** Steps that the last step depends on with nothing between: it could as well have come before them. */
   readonly races = new Int32Array(4 * MAX_THREADS);
   raceCount = 0;
@@ -54,44 +59,40 @@ export class HappensBefore {
 
   private readonly threads: number;
   private readonly steps: Steps;
-  private rows: Int32Array = new Int32Array(256 * STRIDE);
-  /** Sites of the accesses whose epochs are in the same place of `rows`. */
-  private sites: Int32Array = new Int32Array(256 * STRIDE);
-  private execution = 0;
-  private hashLow = 0;
-  private hashHigh = 0;
+  private state: Int32Array = new Int32Array(HEAD + 256 * STRIDE);
+  /** What executions have done to `state`. */
+  readonly journal = new Journal(this.state);
 
   constructor(threads: number, steps: Steps) {
     this.threads = threads;
     this.steps = steps;
   }
 
-  /** A new execution begins. */
-  begin(): void {
-    this.clock.fill(0);
-    this.execution++;
-    this.hashLow = 0;
-    this.hashHigh = 0;
+  /** A thread's clock, as far as another thread's past reaches. */
+  clock(thread: number, other: number): number {
+    return this.state[thread * MAX_THREADS + other];
   }
 
   /** A thread's epoch: the number of its next step. */
   epoch(thread: number): number {
-    return this.clock[thread * MAX_THREADS + thread] + 1;
+    return this.state[thread * MAX_THREADS + thread] + 1;
   }
 
   /** True if what `other` did in an epoch of its own comes before what `thread` does now. */
   knows(thread: number, other: number, epoch: number): boolean {
-    return this.clock[thread * MAX_THREADS + other] >= epoch;
+    return this.state[thread * MAX_THREADS + other] >= epoch;
   }
 
   /** A point of a thread that is not a step; @returns its number. */
   tick(thread: number): number {
-    return ++this.clock[thread * MAX_THREADS + thread];
+    const own = thread * MAX_THREADS + thread;
+    this.set(own, this.state[own] + 1);
+    return this.state[own];
   }
 
   /** What `woken` does from now on comes after what `waker` has done. */
   wake(waker: number, woken: number): void {
-    this.join(woken * MAX_THREADS, this.clock, waker * MAX_THREADS);
+    this.join(woken * MAX_THREADS, this.state, waker * MAX_THREADS);
   }
 
   /** Puts step `i` behind those that it depends on, and finds its races. */
@@ -106,23 +107,23 @@ export class HappensBefore {
     if (onQueue !== Effect.none) this.gather(i, thread, row + LAST_QUEUE_WRITE, row + QUEUE_READS, onQueue);
     const own = thread * MAX_THREADS;
     if (this.raceCount !== 0) this.orderRaces(own);
-    const index = ++this.clock[own + thread];
-    steps.index[i] = index;
+    steps.index[i] = this.tick(thread);
     let hash = Math.imul(thread + 1, HASH_HIGH) ^ steps.op[i];
     const to = i * MAX_THREADS;
+    const { state } = this;
     for (let t = 0; t < threads; t++) {
-      const at = this.clock[own + t];
+      const at = state[own + t];
       steps.clock[to + t] = at;
       hash = Math.imul(hash ^ at, HASH_LOW);
       hash ^= hash >>> 15;
     }
-    this.hashLow = (this.hashLow + Math.imul(hash, HASH_LOW)) | 0;
-    this.hashHigh = (this.hashHigh + (Math.imul(hash ^ (hash >>> 13), HASH_HIGH) ^ (hash >>> 16))) | 0;
+    this.set(HASH_LOW_AT, state[HASH_LOW_AT] + Math.imul(hash, HASH_LOW));
+    this.set(HASH_HIGH_AT, state[HASH_HIGH_AT] + (Math.imul(hash ^ (hash >>> 13), HASH_HIGH) ^ (hash >>> 16)));
   }
 
   /** A number below 2^53 that two executions share if they are the same trace, and hardly any others do. */
   trace(): number {
-    return (this.hashHigh >>> 0) * TWO_21 + (this.hashLow >>> 11);
+    return (this.state[HASH_HIGH_AT] >>> 0) * TWO_21 + (this.state[HASH_LOW_AT] >>> 11);
   }
 
   /**
@@ -133,8 +134,8 @@ export class HappensBefore {
     const row = this.row(slot);
     const found = this.compare(row, thread, write, plain);
     const kind = plain ? (write ? PLAIN_WRITES : PLAIN_READS) : write ? ATOMIC_WRITES : ATOMIC_READS;
-    this.rows[row + kind + thread] = epoch;
-    this.sites[row + kind + thread] = site;
+    this.set(row + kind + thread, epoch);
+    this.set(row + kind + thread + SITE, site);
     return found;
   }
 
@@ -148,10 +149,11 @@ export class HappensBefore {
   }
 
   private unordered(from: number, thread: number): boolean {
+    const { state } = this;
     for (let other = 0; other < this.threads; other++) {
-      if (other === thread || this.rows[from + other] <= this.clock[thread * MAX_THREADS + other]) continue;
+      if (other === thread || state[from + other] <= state[thread * MAX_THREADS + other]) continue;
       this.otherThread = other;
-      this.otherSite = this.sites[from + other];
+      this.otherSite = state[from + other + SITE];
       return true;
     }
     return false;
@@ -159,18 +161,18 @@ export class HappensBefore {
 
   /** Collects earlier steps of others that a step on the same word depends on, and notes the step. */
   private gather(i: number, thread: number, lastWrite: number, reads: number, effect: number): void {
-    const { rows } = this;
-    const write = rows[lastWrite] - 1;
+    const { state } = this;
+    const write = state[lastWrite] - 1;
     if (write >= 0 && this.steps.thread[write] !== thread) this.races[this.raceCount++] = write;
     if (effect === Effect.read) {
-      rows[reads + thread] = i + 1;
+      this.set(reads + thread, i + 1);
       return;
     }
     for (let other = 0; other < this.threads; other++) {
-      const read = rows[reads + other] - 1;
+      const read = state[reads + other] - 1;
       if (other !== thread && read > write) this.races[this.raceCount++] = read;
     }
-    rows[lastWrite] = i + 1;
+    this.set(lastWrite, i + 1);
   }
 
   /** Keeps those of `races` that no other step lies between, the latest first, and joins their clocks. */
@@ -180,7 +182,7 @@ export class HappensBefore {
     let kept = 0;
     for (let r = 0; r < this.raceCount; r++) {
       const earlier = races[r];
-      if (this.clock[own + steps.thread[earlier]] >= steps.index[earlier]) continue;
+      if (this.state[own + steps.thread[earlier]] >= steps.index[earlier]) continue;
       races[kept++] = earlier;
       this.join(own, steps.clock, earlier * MAX_THREADS);
     }
@@ -198,29 +200,22 @@ export class HappensBefore {
   }
 
   private join(to: number, other: Int32Array, from: number): void {
-    const { clock } = this;
-    for (let t = 0; t < this.threads; t++) if (other[from + t] > clock[to + t]) clock[to + t] = other[from + t];
+    const { state } = this;
+    for (let t = 0; t < this.threads; t++) if (other[from + t] > state[to + t]) this.set(to + t, other[from + t]);
   }
 
-  /** Where a slot's row begins; empty if it was not touched in this execution. */
+  private set(at: number, value: number): void {
+    this.journal.note(at);
+    this.state[at] = value;
+  }
+
+  /** Where a slot's row begins. */
   private row(slot: number): number {
-    const row = slot * STRIDE;
-    if (row >= this.rows.length) this.grow(row);
-    if (this.rows[row + STAMP] !== this.execution) {
-      this.rows.fill(0, row, row + STRIDE);
-      this.rows[row + STAMP] = this.execution;
+    const row = HEAD + slot * STRIDE;
+    if (row >= this.state.length) {
+      this.state = enlarged(this.state, row + STRIDE);
+      this.journal.move(this.state);
     }
     return row;
   }
-
-  private grow(row: number): void {
-    this.rows = enlarged(this.rows, row + STRIDE);
-    this.sites = enlarged(this.sites, row + STRIDE);
-  }
-}
-
-function enlarged(array: Int32Array, least: number): Int32Array {
-  const larger = new Int32Array(Math.max(least, array.length * 2));
-  larger.set(array);
-  return larger;
 }

@@ -1,48 +1,45 @@
-/** Old values of all words that an execution writes, so that the next one starts from the same arena. */
-import type { Ptr } from "../../sync/atomics.ts";
+/** Old values of all numbers that an execution writes, so that it can be undone: wholly, or back to one of its steps. */
 
 export class Journal {
-  private readonly words: Int32Array;
+  private target: Int32Array;
   private places: Int32Array = new Int32Array(4096);
   private values: Int32Array = new Int32Array(4096);
-  private length = 0;
+  /** Writes so far. */
+  length = 0;
 
-  constructor(words: Int32Array) {
-    this.words = words;
+  /** @param target what is written */
+  constructor(target: Int32Array) {
+    this.target = target;
   }
 
-  /** A word is about to be written. */
-  note(at: Ptr): void {
+  /** A number is about to be written. */
+  note(at: number): void {
     if (this.length === this.places.length) this.grow();
     this.places[this.length] = at;
-    this.values[this.length++] = this.words[at];
+    this.values[this.length++] = this.target[at];
   }
 
-  /** `count` words are about to be written. */
-  noteRange(at: Ptr, count: number): void {
-    for (let i = at; i < at + count; i++) this.note(i);
+  /** Gives everything the value that it had when there were `length` writes. */
+  undo(length: number): void {
+    const { target, places, values } = this;
+    for (let i = this.length - 1; i >= length; i--) target[places[i]] = values[i];
+    this.length = length;
   }
 
-  /** Gives all words their old values. */
-  undo(): void {
-    const { words, places, values } = this;
-    for (let i = this.length - 1; i >= 0; i--) words[places[i]] = values[i];
-    this.length = 0;
-  }
-
-  /** What has been written so far stays. */
-  commit(): void {
-    this.length = 0;
+  /** The target is this one from now on: the same numbers, and more behind them. */
+  move(target: Int32Array): void {
+    this.target = target;
   }
 
   private grow(): void {
-    this.places = doubled(this.places);
-    this.values = doubled(this.values);
+    this.places = enlarged(this.places, 0);
+    this.values = enlarged(this.values, 0);
   }
 }
 
-function doubled(array: Int32Array): Int32Array {
-  const larger = new Int32Array(array.length * 2);
+/** A copy that is twice as long, or as long as it has to be. */
+export function enlarged(array: Int32Array, least: number): Int32Array {
+  const larger = new Int32Array(Math.max(least, array.length * 2));
   larger.set(array);
   return larger;
 }

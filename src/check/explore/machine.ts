@@ -14,6 +14,7 @@ import type { Ptr } from "../../sync/atomics.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import { HappensBefore, Ordered } from "./happens-before.ts";
 import { Journal } from "./journal.ts";
+import { Marks } from "./marks.ts";
 import { Objects } from "./objects.ts";
 import type { OpId } from "./operation.ts";
 import { Effect, LOG_TIMEOUT, MAX_THREADS, OP_NAMES, Op } from "./operation.ts";
@@ -22,6 +23,7 @@ import { runtime } from "./runtime.ts";
 import { SharedWords, WordFlag } from "./shared-words.ts";
 import { Steps } from "./steps.ts";
 import type { Fiber, Subject } from "./subject.ts";
+import { ThreadLog, accessKey } from "./thread-log.ts";
 
 /** Decides who makes the next step. */
 export interface Strategy {
@@ -70,8 +72,6 @@ const SLEEPING = 1;
 const NAPPING = 2;
 const DONE = 3;
 
-/** Accesses that a thread makes at once, at most: then it may well be waiting for somebody. */
-const AT_ONCE = 100_000;
 /** No thread runs: setup or verdict. */
 const NOBODY = -1;
 /** Before the first execution. */
@@ -108,6 +108,8 @@ export class Machine {
   private readonly threads: number;
   private readonly stepLimit: number;
   private readonly fibers: Fiber[] = [];
+  private readonly logs: ThreadLog[] = [];
+  private readonly marks: Marks;
   private readonly state = new Uint8Array(MAX_THREADS);
   private readonly op = new Uint8Array(MAX_THREADS);
   private readonly site = new Int32Array(MAX_THREADS);
@@ -124,6 +126,8 @@ export class Machine {
   private napping = 0;
   /** Threads are brought to their next step, not beyond it. */
   private collecting = false;
+  /** A thread is brought to where it was. */
+  private repeating = false;
   /** Threads that the last step has woken, in order. */
   private readonly woken: number[] = [];
 
@@ -146,7 +150,9 @@ export class Machine {
       this.rcuWord[t] = threads[t].rcuWord;
       if (threads[t].rcuWord !== 0) this.words.flags[threads[t].rcuWord] |= WordFlag.quiescent;
     }
+    this.marks = new Marks(options.stepLimit);
     this.checkpoint = new Checkpoint(subject.roots);
+    for (let t = 0; t < this.threads; t++) this.logs.push(new ThreadLog());
   }
 
   /** One execution, from the beginning. */
@@ -156,26 +162,107 @@ export class Machine {
     this.collecting = true;
     for (let t = 0; t < this.threads && this.failure === null; t++) this.resume(t, undefined);
     this.collecting = false;
+    return this.goOn();
+  }
+
+  /**
+   * One execution, from the first step that is not as in the one before. What comes before that step is undone only as far
+   * as threads' own objects go, and these come to the same place by being given the same answers again.
+   * @pre the execution before didn't fail, and words are shared and tracked as they were then
+   */
+  runFrom(strategy: Strategy): Outcome {
+    if (strategy.prefix === 0) return this.run(strategy);
+    this.strategy = strategy;
+    this.rewind(strategy.prefix);
+    return this.goOn();
+  }
+
+  /** Makes arena and objects what they were before the first execution. */
+  reset(): void {
+    this.journal.undo(0);
+    this.order.journal.undo(0);
+    this.objects.journal.undo(0);
+    this.checkpoint.restore();
+    this.steps.count = 0;
+    this.failure = null;
+    this.enabled = this.ready = (1 << this.threads) - 1;
+    this.napping = 0;
+    this.woken.length = 0;
+    for (let t = 0; t < this.threads; t++) {
+      this.logs[t].rewind(0, 0);
+      this.state[t] = READY;
+      this.timeoutsLeft[t] = this.subject.timeouts;
+      this.results[t] = undefined;
+      this.fibers[t] = this.subject.threads[t].start();
+    }
+  }
+
+  /** Makes everything what it was before step `i` of the execution before. */
+  private rewind(i: number): void {
+    const { marks, logs } = this;
+    this.journal.undo(marks.arena[i]);
+    this.order.journal.undo(marks.order[i]);
+    this.objects.journal.undo(marks.objects[i]);
+    this.checkpoint.restore();
+    this.steps.count = i;
+    this.failure = null;
+    this.enabled = marks.enabled[i];
+    this.ready = marks.ready[i];
+    this.napping = marks.napping[i];
+    this.woken.length = 0;
+    this.repeating = true;
+    for (let t = 0; t < this.threads && this.failure === null; t++) {
+      const at = i * MAX_THREADS + t;
+      logs[t].rewind(marks.results[at], marks.reads[at]);
+      this.timeoutsLeft[t] = marks.timeouts[at];
+      this.asleepSince[t] = marks.asleepSince[at];
+      this.state[t] = marks.state[at];
+      this.repeat(t);
+    }
+    this.repeating = false;
+  }
+
+  /** Brings a thread to where its log ends. */
+  private repeat(thread: number): void {
+    const ended = this.state[thread] === DONE;
+    // A result that is an object may have been changed by the verdict.
+    if (ended && typeof this.results[thread] !== "object") return;
+    const fiber = this.subject.threads[thread].start();
+    this.fibers[thread] = fiber;
+    this.current = thread;
+    runtime.repeat(this.logs[thread]);
+    try {
+      const next = fiber.next();
+      if (next.done) this.results[thread] = next.value;
+      if (next.done !== ended && this.failure === null) this.failEnd(thread);
+    } catch (error) {
+      if (this.failure === null) this.failure = classify(error, this.subject.threads[thread].name);
+    }
+    this.current = NOBODY;
+  }
+
+  private goOn(): Outcome {
     let thread = this.choose();
     while (thread >= 0) thread = this.advance(thread);
     return this.finish();
   }
 
-  /** Makes arena and objects what they were before the first execution. */
-  reset(): void {
-    this.journal.undo();
-    this.checkpoint.restore();
-    this.order.begin();
-    this.objects.begin();
-    this.steps.count = 0;
-    this.failure = null;
-    this.enabled = this.ready = (1 << this.threads) - 1;
-    this.napping = 0;
+  /** Notes where everything is before the next step, for {@link Machine.rewind}. */
+  private mark(i: number): void {
+    const { marks, logs } = this;
+    marks.arena[i] = this.journal.length;
+    marks.order[i] = this.order.journal.length;
+    marks.objects[i] = this.objects.journal.length;
+    marks.enabled[i] = this.enabled;
+    marks.ready[i] = this.ready;
+    marks.napping[i] = this.napping;
     for (let t = 0; t < this.threads; t++) {
-      this.state[t] = READY;
-      this.timeoutsLeft[t] = this.subject.timeouts;
-      this.results[t] = undefined;
-      this.fibers[t] = this.subject.threads[t].start();
+      const at = i * MAX_THREADS + t;
+      marks.results[at] = logs[t].length;
+      marks.reads[at] = logs[t].reads.length;
+      marks.timeouts[at] = this.timeoutsLeft[t];
+      marks.asleepSince[at] = this.asleepSince[t];
+      marks.state[at] = this.state[t];
     }
   }
 
@@ -185,6 +272,7 @@ export class Machine {
     if (this.failure !== null) return -1;
     this.wakeUp();
     if (this.state[thread] !== READY) return this.choose();
+    this.remember(thread, value);
     this.next = NOBODY;
     this.resume(thread, value);
     return this.hasEnded(thread) ? this.choose() : this.next;
@@ -196,6 +284,7 @@ export class Machine {
     this.collecting = true;
     for (const thread of this.woken) {
       const value = this.op[thread] === Op.wait ? true : 0;
+      this.remember(thread, value);
       this.observer?.woken(thread, this.at[thread], this.site[thread]);
       if (this.failure === null) this.resume(thread, value);
     }
@@ -206,8 +295,7 @@ export class Machine {
   /** A thread runs until it has to yield. */
   private resume(thread: number, value: number | boolean | undefined): void {
     this.current = thread;
-    runtime.budget = AT_ONCE;
-    runtime.enter(thread, this.everyAccess || this.log !== null);
+    runtime.enter(thread, this.logs[thread], this.everyAccess || this.log !== null);
     try {
       const fiber = this.fibers[thread];
       const next = value === undefined ? fiber.next() : fiber.next(value);
@@ -235,6 +323,7 @@ export class Machine {
       this.fail("livelock", `${this.stepLimit} steps, and still no end: ${this.describeAll()}`);
       return -1;
     }
+    this.mark(this.steps.count);
     const thread = this.strategy.choose(this);
     if (thread < 0 || (this.enabled & (1 << thread)) !== 0) return thread;
     this.fail(
@@ -273,6 +362,7 @@ export class Machine {
     const thread = this.current;
     if (thread === NOBODY) return this.alone(op, at, a, b);
     if (this.failure !== null) return undefined;
+    if (this.repeating) return this.reach(op, site, at, a, b);
     if (runtime.budget <= 0) this.words.share(at);
     this.observer?.reached(thread);
     if (this.everyAccess) {
@@ -280,22 +370,30 @@ export class Machine {
     } else if ((this.words.flags[at] & WordFlag.shared) === 0) {
       const local = this.isLocal(op, site, at, a, thread);
       if (local || this.failure !== null) this.log?.push(thread);
-      if (local) return this.atOnce(op, at, a, b, thread);
+      if (local) return this.atOnce(op, site, at, a, b, thread);
       if (this.failure !== null) return undefined;
     }
+    this.reach(op, site, at, a, b);
+    if (this.collecting) return undefined;
+    this.next = this.choose();
+    if (this.next !== thread || op > Op.compareExchange || this.napping !== 0) return undefined;
+    const value = this.perform(thread);
+    if (this.failure === null) {
+      this.remember(thread, value);
+      return value;
+    }
+    this.next = NOBODY;
+    return undefined;
+  }
+
+  /** The current thread is about to make a step. */
+  private reach(op: OpId, site: number, at: Ptr, a: number, b: number): undefined {
+    const thread = this.current;
     this.op[thread] = op;
     this.site[thread] = site;
     this.at[thread] = at;
     this.a[thread] = a;
     this.b[thread] = b;
-    if (this.collecting) return undefined;
-    this.next = this.choose();
-    if (this.next !== thread || op > Op.compareExchange || this.napping !== 0) return undefined;
-    const value = this.perform(thread);
-    runtime.budget = AT_ONCE;
-    if (this.failure === null) return value;
-    this.next = NOBODY;
-    return undefined;
   }
 
   /** See runtime.ts. */
@@ -351,11 +449,18 @@ export class Machine {
     return op === Op.compareExchange ? this.arena[at] === a : op >= Op.store && op < Op.compareExchange;
   }
 
-  private atOnce(op: OpId, at: Ptr, a: number, b: number, thread: number): number | boolean {
+  private atOnce(op: OpId, site: number, at: Ptr, a: number, b: number, thread: number): number | boolean {
     if ((this.words.flags[at] & WordFlag.quiescent) !== 0) this.rest(op, at, a, thread);
+    const value = op === Op.wait || op === Op.nap || op === Op.notify ? 0 : this.apply(op, at, a, b);
+    const result = op === Op.wait ? true : value;
     runtime.budget--;
-    if (op === Op.wait) return true;
-    return op === Op.nap || op === Op.notify ? 0 : this.apply(op, at, a, b);
+    this.logs[thread].append(accessKey(site, at), Number(result));
+    return result;
+  }
+
+  /** A thread gets the result of its access. */
+  private remember(thread: number, value: number | boolean): void {
+    this.logs[thread].append(accessKey(this.site[thread], this.at[thread]), Number(value));
   }
 
   /** An access of setup or verdict. */
@@ -550,6 +655,18 @@ export class Machine {
       "data race",
       `nothing orders two accesses to ${this.nameWord(at)}: ${other}, and ${this.place(thread, site)}`,
     );
+  }
+
+  /** See runtime.ts. */
+  strayed(op: OpId, site: number, at: Ptr): void {
+    const { name } = this.subject.threads[this.current];
+    const now = `${OP_NAMES[op]} of ${this.nameWord(at)}, ${this.place(this.current, site)}`;
+    this.fail("nondeterminism", `${name} was given the same answers, and does something else: ${now}`);
+  }
+
+  private failEnd(thread: number): void {
+    const { name } = this.subject.threads[thread];
+    this.fail("nondeterminism", `${name} was given the same answers, and does not end as before`);
   }
 
   private failChance(i: number, thread: number, op: OpId, at: Ptr, site: number): void {

@@ -10,44 +10,38 @@
 import type { Ptr } from "../../sync/atomics.ts";
 import { ObjectState } from "../../sync/atomics.ts";
 import type { HappensBefore } from "./happens-before.ts";
-import { MAX_THREADS } from "./operation.ts";
+import { Journal, enlarged } from "./journal.ts";
 import type { SharedWords } from "./shared-words.ts";
 import { WordFlag } from "./shared-words.ts";
-import type { ObjectKinds } from "./subject.ts";
+import type { NamedObject, ObjectKinds } from "./subject.ts";
 
 /** A quiescent state that goes on: the thread is offline. */
 const OFFLINE = 0x7fffffff;
-/** Who freed an object before the first execution. */
-const NOBODY = 255;
 
-/** An object of a cache that is not type-stable. */
-export interface TrackedObject {
-  readonly start: Ptr;
-  readonly cache: number;
-}
+/** An object's row; number 0 is no object, its row holds each thread's last quiescent state instead. */
+const STRIDE = 32;
+/** 0: allocated, as long as nothing else is known. */
+const STATE = 0;
+/** The thread that freed it + 1, and when. */
+const FREED_BY = 1;
+const FREED_AT = 2;
+/** For each thread: its last access, its quiescent state before that, and its clock that a retirement comes after. */
+const ACCESSED = 8;
+const QUIESCENT_THEN = 16;
+const RETIRED_AFTER = 24;
 
 export class Objects {
   private readonly words: SharedWords;
   private readonly order: HappensBefore;
   private readonly kinds: ObjectKinds;
   private readonly threads: number;
-  /** Objects by number; numbers by word. */
-  private readonly objects: TrackedObject[] = [{ start: 0, cache: 0 }];
+  /** Objects by number, numbers by word, and by address and cache. */
+  private readonly objects: NamedObject[] = [{ start: 0, cache: 0 }];
   private readonly numberOf: Int32Array;
   private readonly numbers = new Map<string, number>();
-  /** State of each object before the first execution, and at hand; the latter holds if the stamp is the execution's. */
-  private readonly initial: number[] = [ObjectState.allocated];
-  private readonly states: number[] = [0];
-  private readonly stamps: number[] = [0];
-  private readonly freedBy: number[] = [0];
-  private readonly freedAt: number[] = [0];
-  /** By object and thread: last access, the quiescent state before it, and what a retirement comes after. */
-  private accessed: Int32Array = new Int32Array(64 * MAX_THREADS);
-  private quiescentThen: Int32Array = new Int32Array(64 * MAX_THREADS);
-  private retiredAfter: Int32Array = new Int32Array(64 * MAX_THREADS);
-  /** By thread: its last quiescent state. */
-  private readonly quiescent = new Int32Array(MAX_THREADS);
-  private execution = 0;
+  private rows: Int32Array = new Int32Array(64 * STRIDE);
+  /** What executions have done to `rows`. */
+  readonly journal = new Journal(this.rows);
 
   constructor(size: number, threads: number, kinds: ObjectKinds, words: SharedWords, order: HappensBefore) {
     this.numberOf = new Int32Array(size);
@@ -57,27 +51,16 @@ export class Objects {
     this.order = order;
   }
 
-  /** A new execution begins. */
-  begin(): void {
-    this.execution++;
-    this.quiescent.fill(0);
-  }
-
   /** The object that a word belongs to, as far as notes have told. */
-  find(at: Ptr): TrackedObject | undefined {
+  find(at: Ptr): NamedObject | undefined {
     const number = this.numberOf[at];
     return number === 0 ? undefined : this.objects[number];
-  }
-
-  /** All objects that notes have told of. */
-  all(): readonly TrackedObject[] {
-    return this.objects.slice(1);
   }
 
   /** A note that was made before the first execution. */
   noteInitial(at: Ptr, cache: number, state: number): void {
     const number = this.numberFor(at, cache);
-    this.initial[number] = state;
+    this.rows[number * STRIDE + STATE] = state;
     if (state !== ObjectState.allocated) this.watch(number);
   }
 
@@ -85,8 +68,7 @@ export class Objects {
   note(thread: number, at: Ptr, cache: number, state: number): string | null {
     const number = this.numberFor(at, cache);
     if (this.kinds.typeStable(cache)) return null;
-    this.refresh(number);
-    this.states[number] = state;
+    this.set(number * STRIDE + STATE, state);
     if (state === ObjectState.allocated) return null;
     this.watch(number);
     return state === ObjectState.freed ? this.free(thread, number) : this.retire(thread, number);
@@ -95,38 +77,34 @@ export class Objects {
   /** A thread is quiescent. @param offline it stays so until the next time */
   rest(thread: number, offline: boolean): void {
     const at = this.order.tick(thread);
-    this.quiescent[thread] = offline ? OFFLINE : at;
+    this.set(thread, offline ? OFFLINE : at);
   }
 
   /** A thread accesses a word of an object. @returns what is wrong, or null */
   access(thread: number, at: Ptr): string | null {
     const number = this.numberOf[at];
-    this.refresh(number);
-    const row = number * MAX_THREADS;
-    this.accessed[row + thread] = this.order.epoch(thread);
-    this.quiescentThen[row + thread] = this.quiescent[thread];
-    const state = this.states[number];
+    const row = number * STRIDE;
+    const quiescent = this.rows[thread];
+    this.set(row + ACCESSED + thread, this.order.epoch(thread));
+    this.set(row + QUIESCENT_THEN + thread, quiescent);
+    const state = this.rows[row + STATE];
     if (state === ObjectState.freed) return `${this.describe(number)} has been freed`;
-    if (this.freedBy[number] !== NOBODY && !this.freeIsBefore(thread, number)) {
+    const freedBy = this.rows[row + FREED_BY] - 1;
+    if (freedBy >= 0 && freedBy !== thread && !this.order.knows(thread, freedBy, this.rows[row + FREED_AT])) {
       return `${this.describe(number)} is freed by another thread meanwhile`;
     }
-    if (state === ObjectState.retired && this.quiescent[thread] > this.retiredAfter[row + thread]) {
+    if (state === ObjectState.retired && quiescent > this.rows[row + RETIRED_AFTER + thread]) {
       return `${this.describe(number)} is retired, and this thread has been quiescent since`;
     }
     return null;
   }
 
-  private freeIsBefore(thread: number, number: number): boolean {
-    const by = this.freedBy[number];
-    return by === thread || this.order.knows(thread, by, this.freedAt[number]);
-  }
-
   private free(thread: number, number: number): string | null {
-    this.freedBy[number] = thread;
-    this.freedAt[number] = this.order.epoch(thread);
-    const row = number * MAX_THREADS;
+    const row = number * STRIDE;
+    this.set(row + FREED_BY, thread + 1);
+    this.set(row + FREED_AT, this.order.epoch(thread));
     for (let other = 0; other < this.threads; other++) {
-      if (other !== thread && !this.order.knows(thread, other, this.accessed[row + other])) {
+      if (other !== thread && !this.order.knows(thread, other, this.rows[row + ACCESSED + other])) {
         return `${this.describe(number)} is freed while another thread looks at it`;
       }
     }
@@ -134,12 +112,12 @@ export class Objects {
   }
 
   private retire(thread: number, number: number): string | null {
-    const row = number * MAX_THREADS;
+    const row = number * STRIDE;
     let wrong: string | null = null;
     for (let other = 0; other < this.threads; other++) {
-      this.retiredAfter[row + other] = this.order.clock[thread * MAX_THREADS + other];
-      if (other === thread || this.order.knows(thread, other, this.accessed[row + other])) continue;
-      if (this.order.knows(thread, other, this.quiescentThen[row + other])) continue;
+      this.set(row + RETIRED_AFTER + other, this.order.clock(thread, other));
+      if (other === thread || this.order.knows(thread, other, this.rows[row + ACCESSED + other])) continue;
+      if (this.order.knows(thread, other, this.rows[row + QUIESCENT_THEN + other])) continue;
       wrong = `${this.describe(number)} is retired while another thread looks at it that has been quiescent before`;
     }
     return wrong;
@@ -150,15 +128,9 @@ export class Objects {
     return `${this.kinds.name(cache)} at ${start}`;
   }
 
-  private refresh(number: number): void {
-    if (this.stamps[number] === this.execution) return;
-    this.stamps[number] = this.execution;
-    this.states[number] = this.initial[number];
-    this.freedBy[number] = NOBODY;
-    const row = number * MAX_THREADS;
-    this.accessed.fill(0, row, row + MAX_THREADS);
-    this.quiescentThen.fill(0, row, row + MAX_THREADS);
-    this.retiredAfter.fill(0, row, row + MAX_THREADS);
+  private set(at: number, value: number): void {
+    this.journal.note(at);
+    this.rows[at] = value;
   }
 
   /** The number of an object, whose words bear it from now on. */
@@ -172,21 +144,13 @@ export class Objects {
     return number;
   }
 
-  private add(at: Ptr, cache: number): number {
-    const number = this.objects.push({ start: at, cache }) - 1;
-    this.initial.push(ObjectState.allocated);
-    this.states.push(ObjectState.allocated);
-    this.stamps.push(0);
-    this.freedBy.push(NOBODY);
-    this.freedAt.push(0);
-    if ((number + 1) * MAX_THREADS > this.accessed.length) this.grow();
+  private add(start: Ptr, cache: number): number {
+    const number = this.objects.push({ start, cache }) - 1;
+    if ((number + 1) * STRIDE > this.rows.length) {
+      this.rows = enlarged(this.rows, 0);
+      this.journal.move(this.rows);
+    }
     return number;
-  }
-
-  private grow(): void {
-    this.accessed = doubled(this.accessed);
-    this.quiescentThen = doubled(this.quiescentThen);
-    this.retiredAfter = doubled(this.retiredAfter);
   }
 
   /** Accesses to the object are looked at from now on. */
@@ -196,14 +160,8 @@ export class Objects {
     const { flags } = this.words;
     const first = start + this.kinds.headerWords;
     const end = start + this.kinds.words(cache);
-    if (first >= end || (flags[first] & WordFlag.object) !== 0) return;
+    if (first >= end || (flags[first] & flags[end - 1] & WordFlag.object) !== 0) return;
     for (let at = first; at < end; at++) flags[at] |= WordFlag.object;
     this.words.moreTracked = true;
   }
-}
-
-function doubled(array: Int32Array): Int32Array {
-  const larger = new Int32Array(array.length * 2);
-  larger.set(array);
-  return larger;
 }

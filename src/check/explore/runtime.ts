@@ -9,12 +9,12 @@ import { Journal } from "./journal.ts";
 import type { OpId } from "./operation.ts";
 import { Op } from "./operation.ts";
 import { SPECIAL, readerFlag, writerFlag } from "./shared-words.ts";
+import { ThreadLog, accessKey } from "./thread-log.ts";
 
 /** No flags are these: no access is done at once. */
 const NEVER = -1;
-
-/** Accesses that setup and verdict may make. */
-const UNLIMITED = 2 ** 30;
+/** Accesses that a thread makes at once, at most: then it may well be waiting for somebody. */
+const AT_ONCE = 100_000;
 
 /** The machine, for accesses that need it. */
 export interface Accesses {
@@ -24,11 +24,15 @@ export interface Accesses {
   plain(site: number, at: Ptr, write: boolean): void;
   /** The current thread's note of an object. */
   note(site: number, at: Ptr, cache: number, state: number): void;
+  /** The current thread is given an answer again, but its access is another one than before. */
+  strayed(op: OpId, site: number, at: Ptr): void;
 }
 
 type Result = number | boolean | undefined;
 
 export class Runtime {
+  /** Accesses that the current thread may still do at once. */
+  budget = 0;
   private words: Int32Array = new Int32Array(0);
   private flags: Uint32Array = new Uint32Array(0);
   private journal = new Journal(this.words);
@@ -38,9 +42,9 @@ export class Runtime {
   private readWant = NEVER;
   private writeMask = 0;
   private writeWant = NEVER;
-  /** Accesses that the current thread may still do at once. */
-  budget = UNLIMITED;
-
+  private log = new ThreadLog();
+  /** The current thread is given what its log says. */
+  private again = false;
   /** What setup has told of objects, in threes: address, cache, state. */
   private notes: number[] = [];
 
@@ -48,8 +52,7 @@ export class Runtime {
   disconnect(): void {
     this.machine = null;
     this.notes = [];
-    this.readMask = this.writeMask = 0;
-    this.readWant = this.writeWant = NEVER;
+    this.leave();
   }
 
   /** The machine whose threads run from now on. @returns what setup has told of objects */
@@ -61,56 +64,72 @@ export class Runtime {
     return this.notes;
   }
 
-  /** A thread runs from now on. @param steps true if each of its accesses is a step */
-  enter(thread: number, steps: boolean): void {
+  /**
+   * A thread runs from now on.
+   * @param log where results of its accesses go
+   * @param watched true if the machine wants to know of each access
+   */
+  enter(thread: number, log: ThreadLog, watched: boolean): void {
     const reader = readerFlag(thread);
     const writer = writerFlag(thread);
     this.readMask = SPECIAL | reader;
-    this.readWant = steps ? NEVER : reader;
+    this.readWant = watched ? NEVER : reader;
     this.writeMask = SPECIAL | writer;
-    this.writeWant = steps ? NEVER : writer;
+    this.writeWant = watched ? NEVER : writer;
+    this.again = false;
+    this.log = log;
+    while (log.room() < AT_ONCE) log.grow();
+    this.budget = AT_ONCE;
   }
 
-  /** Nobody but setup or verdict runs from now on: all accesses are done at once. */
+  /** A thread runs from now on, and is given what its log says, as far as that goes. */
+  repeat(log: ThreadLog): void {
+    this.readWant = this.writeWant = NEVER;
+    this.log = log;
+    this.again = true;
+  }
+
+  /** Nobody but setup or verdict runs from now on. */
   leave(): void {
-    this.readMask = this.readWant = this.writeMask = this.writeWant = 0;
-    this.budget = UNLIMITED;
+    this.readWant = this.writeWant = NEVER;
+    this.again = false;
   }
 
   /** Runs to the end what has nobody to wait for. */
   solo<T>(fiber: Generator<unknown, T, number | boolean>): T {
-    if (this.machine !== null) this.leave();
+    this.leave();
     const next = fiber.next();
     if (!next.done) throw new Error("setup or verdict of a scenario waits for somebody");
     return next.value;
   }
 
   load(site: number, m: Memory, at: Ptr): Result {
-    if ((this.flags[at] & this.readMask) === this.readWant && --this.budget > 0) return this.words[at];
+    if ((this.flags[at] & this.readMask) === this.readWant && --this.budget > 0) {
+      return this.logged(site, at, this.words[at]);
+    }
     return this.slow(Op.load, site, m, at, 0, 0);
   }
 
   loadU32(site: number, m: Memory, at: Ptr): Result {
-    if ((this.flags[at] & this.readMask) === this.readWant && --this.budget > 0) return this.words[at] >>> 0;
+    if ((this.flags[at] & this.readMask) === this.readWant && --this.budget > 0) {
+      return this.logged(site, at, this.words[at]) >>> 0;
+    }
     return this.slow(Op.loadU32, site, m, at, 0, 0);
   }
 
   store(site: number, m: Memory, at: Ptr, value: number): Result {
     if ((this.flags[at] & this.writeMask) === this.writeWant && --this.budget > 0) {
-      this.journal.note(at);
-      this.words[at] = value;
-      return 0;
+      this.write(at, value);
+      return this.logged(site, at, 0);
     }
     return this.slow(Op.store, site, m, at, value, 0);
   }
 
   add(site: number, m: Memory, at: Ptr, delta: number): Result {
     if ((this.flags[at] & this.writeMask) === this.writeWant && --this.budget > 0) {
-      const { words } = this;
-      const before = words[at];
-      this.journal.note(at);
-      words[at] = before + delta;
-      return before;
+      const before = this.words[at];
+      this.write(at, before + delta);
+      return this.logged(site, at, before);
     }
     return this.slow(Op.add, site, m, at, delta, 0);
   }
@@ -125,23 +144,18 @@ export class Runtime {
 
   exchange(site: number, m: Memory, at: Ptr, value: number): Result {
     if ((this.flags[at] & this.writeMask) === this.writeWant && --this.budget > 0) {
-      const { words } = this;
-      const before = words[at];
-      this.journal.note(at);
-      words[at] = value;
-      return before;
+      const before = this.words[at];
+      this.write(at, value);
+      return this.logged(site, at, before);
     }
     return this.slow(Op.exchange, site, m, at, value, 0);
   }
 
   compareExchange(site: number, m: Memory, at: Ptr, expected: number, desired: number): Result {
     if ((this.flags[at] & this.writeMask) === this.writeWant && --this.budget > 0) {
-      const { words } = this;
-      const before = words[at];
-      if (before !== (expected | 0)) return before;
-      this.journal.note(at);
-      words[at] = desired;
-      return before;
+      const before = this.words[at];
+      if (before === (expected | 0)) this.write(at, desired);
+      return this.logged(site, at, before);
     }
     return this.slow(Op.compareExchange, site, m, at, expected, desired);
   }
@@ -159,21 +173,25 @@ export class Runtime {
   }
 
   plainStore(site: number, m: Memory, at: Ptr, value: number): void {
+    if (this.again) return;
     this.plainWrite(site, at, 1);
     m.plainStore(at, value);
   }
 
   plainStore64(site: number, m: Memory, at: Ptr, value: number): void {
+    if (this.again) return;
     this.plainWrite(site, at, 2);
     m.plainStore64(at, value);
   }
 
   plainZero(site: number, m: Memory, at: Ptr, count: number): void {
+    if (this.again) return;
     this.plainWrite(site, at, count);
     m.plainZero(at, count);
   }
 
   copyIn(site: number, m: Memory, at: Ptr, byteOffset: number, source: Uint8Array): void {
+    if (this.again) return;
     const first = byteOffset >>> 2;
     this.plainWrite(site, at + first, ((byteOffset + source.length + 3) >>> 2) - first);
     m.copyIn(at, byteOffset, source);
@@ -188,29 +206,66 @@ export class Runtime {
     targetOffset: number,
     length: number,
   ): void {
+    if (this.again) {
+      target.set(this.readAgain() as Uint8Array, targetOffset);
+      return;
+    }
     this.plainRead(site, at, byteOffset, length);
     m.copyOut(at, byteOffset, target, targetOffset, length);
+    this.log.reads.push(target.slice(targetOffset, targetOffset + length));
   }
 
   byteAt(site: number, m: Memory, at: Ptr, byteOffset: number): number {
+    if (this.again) return this.readAgain() as number;
     this.plainRead(site, at, byteOffset, 1);
-    return m.byteAt(at, byteOffset);
+    const value = m.byteAt(at, byteOffset);
+    this.log.reads.push(value);
+    return value;
   }
 
   latin1(site: number, m: Memory, at: Ptr, byteOffset: number, length: number): string {
+    if (this.again) return this.readAgain() as string;
     this.plainRead(site, at, byteOffset, length);
-    return m.latin1(at, byteOffset, length);
+    const value = m.latin1(at, byteOffset, length);
+    this.log.reads.push(value);
+    return value;
   }
 
   noteObject(site: number, _m: Memory, at: Ptr, cache: number, state: number): void {
+    if (this.again) return;
     if (this.machine === null) this.notes.push(at, cache, state);
     else this.machine.note(site, at, cache, state);
   }
 
+  private write(at: Ptr, value: number): void {
+    this.journal.note(at);
+    this.words[at] = value;
+  }
+
+  /** Adds a result to the log, which has room for it. */
+  private logged(site: number, at: Ptr, value: number): number {
+    const { log } = this;
+    log.keys[log.length] = accessKey(site, at);
+    log.values[log.length++] = value;
+    return value;
+  }
+
   private slow(op: OpId, site: number, m: Memory, at: Ptr, a: number, b: number): Result {
-    if (this.machine === null) return perform(op, m, at, a, b);
+    const { machine, log } = this;
+    if (machine === null) return perform(op, m, at, a, b);
     if (!(at >= 0 && at < this.words.length)) throw new RangeError(`no word of the arena: ${at}`);
-    return this.machine.access(op, site, at, a | 0, b | 0);
+    if (!this.again || log.cursor === log.length) return machine.access(op, site, at, a | 0, b | 0);
+    if (log.keys[log.cursor] !== accessKey(site, at)) {
+      machine.strayed(op, site, at);
+      return undefined;
+    }
+    const value = log.values[log.cursor++];
+    if (op === Op.wait) return value !== 0;
+    return op === Op.loadU32 ? value >>> 0 : value;
+  }
+
+  private readAgain(): unknown {
+    return this.log.reads[this.log.readCursor++];
   }
 
   private plainRead(site: number, at: Ptr, byteOffset: number, length: number): void {
