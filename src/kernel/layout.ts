@@ -324,7 +324,9 @@ export const MM = struct({
   dataVm: QUAD,
   execVm: WORD,
   stackVm: WORD,
-  /** Resident pages by kind. [mmap, or atomic] */
+  /** Among those who have mmapLock for read: page faults, and what takes pages away. */
+  pageTableLock: SPINLOCK_WORDS,
+  /** Resident pages by kind. [mmap and pageTableLock] */
   rssAnon: WORD,
   rssFile: WORD,
   rssShmem: WORD,
@@ -392,7 +394,7 @@ export const VMA = struct({
   anonName: WORD,
   /** Which anon_vma it has: 0 none yet, > 0 its own, < 0 one inherited by fork. [mmap, or atomic] */
   anonVma: WORD,
-  /** Resident pages: anonymous; of the file or shmem. Swapped ones; dirty ones of nrFile. [mmap, or atomic] */
+  /** Resident pages: anonymous; of the file or shmem. Swapped ones; dirty ones of nrFile. [mmap and pageTableLock] */
   nrAnon: WORD,
   nrFile: WORD,
   nrSwap: WORD,

@@ -1,17 +1,32 @@
 /**
  * Resident pages: page faults, reclaim and swap, as counts per VMA (mm/memory.c). A fault changes no mapping, so it needs
- * mmap_lock only for read; the counts are changed atomically and never exceed the VMA.
+ * mmap_lock only for read; by another lock, which is held only meanwhile, one at a time changes the counts, and they never
+ * exceed the VMA. Who reads them has neither.
  */
 import { EFAULT, EINVAL, ENOMEM } from "../kernel/errno.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { MM, PAGE_SIZE, VMA } from "../kernel/layout.ts";
 import type { Memory, Ptr } from "../sync/atomics.ts";
 import { NULL } from "../sync/atomics.ts";
+import { LockClass } from "../sync/lockdep.ts";
+import { spinLock, spinUnlock } from "../sync/spinlock.ts";
 import { WAIT_OK } from "../sync/thread.ts";
 import { VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_IO, VM_LOCKED, VM_PFNMAP, VM_SHARED, VM_WRITE } from "./flags.ts";
 import { mmapReadLockKillable, mmapReadUnlock, mmapWriteLockKillable, mmapWriteUnlock } from "./lock.ts";
 import { VmaIter, findVma, vmaIterInit, vmaNext } from "./vma-tree.ts";
 import { Tally, raiseCachedPages, tallyApplyResident, tallyResident, vmaEnd, vmaPages, vmaStart } from "./vma.ts";
+
+/** Keeps the mappings as they are, and others from their pages. @returns WAIT_OK; or the wait's answer, with nothing held */
+function lockPages(k: Kernel, mm: Ptr): number {
+  const result = mmapReadLockKillable(k, mm);
+  if (result === WAIT_OK) spinLock(k.t, mm + MM.pageTableLock, LockClass.pageTable);
+  return result;
+}
+
+function unlockPages(k: Kernel, mm: Ptr): void {
+  spinUnlock(k.t, mm + MM.pageTableLock, LockClass.pageTable);
+  mmapReadUnlock(k, mm);
+}
 
 /**
  * Faults in up to `pages` further pages of the VMA at `address`, by writing if that is allowed, else by reading. Where the
@@ -20,23 +35,23 @@ import { Tally, raiseCachedPages, tallyApplyResident, tallyResident, vmaEnd, vma
  * @returns how many became resident; -EFAULT if nothing is mapped there, or what the wait for mmap_lock answers
  */
 export function touch(k: Kernel, mm: Ptr, address: number, pages: number): number {
-  const result = mmapReadLockKillable(k, mm);
+  const result = lockPages(k, mm);
   if (result !== WAIT_OK) return result;
   const vma = findVma(k, mm, address);
   const mapped = vma !== NULL && vmaStart(k.m, vma) <= address;
   const touched = mapped ? faultIn(k, mm, vma, pages, isAnonymous(k.m, vma)) : -EFAULT;
-  mmapReadUnlock(k, mm);
+  unlockPages(k, mm);
   return touched;
 }
 
 /** As {@link touch}, for pages of the mapped file of a private mapping, which are read, not written. */
 export function touchFile(k: Kernel, mm: Ptr, address: number, pages: number): number {
-  const result = mmapReadLockKillable(k, mm);
+  const result = lockPages(k, mm);
   if (result !== WAIT_OK) return result;
   const vma = findVma(k, mm, address);
   const mapped = vma !== NULL && vmaStart(k.m, vma) <= address;
   const touched = mapped ? faultIn(k, mm, vma, pages, k.m.load(vma + VMA.vmFile) === NULL) : -EFAULT;
-  mmapReadUnlock(k, mm);
+  unlockPages(k, mm);
   return touched;
 }
 
@@ -46,10 +61,10 @@ export function touchFile(k: Kernel, mm: Ptr, address: number, pages: number): n
  * @returns 0; -ENOMEM if something in it can't be accessed, which ends it; or what the wait for mmap_lock answers
  */
 export function populate(k: Kernel, mm: Ptr, address: number, length: number): number {
-  const result = mmapReadLockKillable(k, mm);
+  const result = lockPages(k, mm);
   if (result !== WAIT_OK) return result;
   const populated = populateLocked(k, mm, address, address + length);
-  mmapReadUnlock(k, mm);
+  unlockPages(k, mm);
   return populated;
 }
 
@@ -67,7 +82,7 @@ function populateLocked(k: Kernel, mm: Ptr, start: number, end: number): number 
   return 0;
 }
 
-/** Faults in what it can of [start, end) of one VMA by writing. @pre mmap_lock */
+/** Faults in what it can of [start, end) of one VMA by writing. @pre mmap_lock for write */
 export function populateVma(k: Kernel, mm: Ptr, vma: Ptr, start: number, end: number): void {
   faultIn(k, mm, vma, (end - start) / PAGE_SIZE, isAnonymous(k.m, vma));
 }
@@ -78,7 +93,7 @@ function isAnonymous(m: Memory, vma: Ptr): boolean {
   return m.load(vma + VMA.vmFile) === NULL || (flags & (VM_SHARED | VM_WRITE)) === VM_WRITE;
 }
 
-/** @pre mmap_lock; @returns how many pages became resident */
+/** @pre lockPages, or mmap_lock for write; @returns how many pages became resident */
 function faultIn(k: Kernel, mm: Ptr, vma: Ptr, pages: number, anonymous: boolean, swapIn = true): number {
   const { m } = k;
   const flags = m.load(vma + VMA.vmFlags);
@@ -108,13 +123,11 @@ function room(m: Memory, vma: Ptr): number {
   return vmaPages(m, vma) - m.load(vma + VMA.nrAnon) - m.load(vma + VMA.nrFile) - m.load(vma + VMA.nrSwap);
 }
 
-/** Raises a counter as far as the VMA has room; @returns by how much. Other faults may be at it, too. */
+/** Raises a counter as far as the VMA has room; @returns by how much. */
 function addWithinSize(m: Memory, vma: Ptr, field: Ptr, pages: number): number {
-  const fresh = Math.min(pages, room(m, vma));
-  if (fresh <= 0) return 0;
+  const fresh = Math.max(0, Math.min(pages, room(m, vma)));
   m.add(field, fresh);
-  const excess = Math.min(-room(m, vma), fresh);
-  return excess > 0 ? fresh - takeUpTo(m, field, excess) : fresh;
+  return fresh;
 }
 
 function countFilePages(k: Kernel, vma: Ptr, fresh: number): void {
@@ -125,16 +138,11 @@ function countFilePages(k: Kernel, vma: Ptr, fresh: number): void {
   raiseCachedPages(k, file, m.load64(vma + VMA.vmPgoff) / PAGE_SIZE + m.load(vma + VMA.nrFile));
 }
 
-/** Takes up to `count` off a counter that others change too; @returns how much. */
+/** Takes up to `count` off a counter; @returns how much. */
 function takeUpTo(m: Memory, word: Ptr, count: number): number {
-  let seen = m.load(word);
-  while (seen > 0) {
-    const taken = Math.min(seen, count);
-    const found = m.compareExchange(word, seen, seen - taken);
-    if (found === seen) return taken;
-    seen = found;
-  }
-  return 0;
+  const taken = Math.max(0, Math.min(m.load(word), count));
+  m.add(word, -taken);
+  return taken;
 }
 
 /** The first anonymous page gives a VMA an anon_vma, a neighbour's if both could be one VMA but for their protection. */
@@ -146,7 +154,7 @@ function setAnonVma(k: Kernel, mm: Ptr, vma: Ptr): void {
   let id = lentBy(k, above, vma);
   if (id === 0 && below !== vma) id = lentBy(k, below, vma);
   if (id === 0) id = m.add(mm + MM.lastAnonVma, 1) + 1;
-  m.compareExchange(vma + VMA.anonVma, 0, id);
+  m.store(vma + VMA.anonVma, id);
 }
 
 /** The anon_vma that `vma` may take over from its neighbour, or 0 (reusable_anon_vma). */
@@ -167,7 +175,7 @@ function lentBy(k: Kernel, neighbour: Ptr, vma: Ptr): number {
  * @returns how many went; -EFAULT if nothing is mapped there, or what the wait for mmap_lock answers
  */
 export function swapOut(k: Kernel, mm: Ptr, address: number, pages: number): number {
-  const result = mmapReadLockKillable(k, mm);
+  const result = lockPages(k, mm);
   if (result !== WAIT_OK) return result;
   const { m } = k;
   const vma = findVma(k, mm, address);
@@ -179,7 +187,7 @@ export function swapOut(k: Kernel, mm: Ptr, address: number, pages: number): num
     tallyResident(tally, 0, -moved, 0, moved);
     tallyApplyResident(k, mm, tally);
   }
-  mmapReadUnlock(k, mm);
+  unlockPages(k, mm);
   return moved;
 }
 
@@ -190,10 +198,10 @@ export function swapOut(k: Kernel, mm: Ptr, address: number, pages: number): num
  */
 export function dropPages(k: Kernel, mm: Ptr, address: number, length: number): number {
   if (address % PAGE_SIZE !== 0) return -EINVAL;
-  const result = mmapReadLockKillable(k, mm);
+  const result = lockPages(k, mm);
   if (result !== WAIT_OK) return result;
   const dropped = dropPagesLocked(k, mm, address, address + length);
-  mmapReadUnlock(k, mm);
+  unlockPages(k, mm);
   return dropped;
 }
 

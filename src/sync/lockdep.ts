@@ -11,6 +11,7 @@
  *         execUpdate           signal->exec_update_lock; two of them only in address order
  *           mmap               mm->mmap_lock
  *             vma              a read-locked VMA (vm_refcnt)
+ *             pageTable        the pages of an address space, by whoever has mmap_lock for read (page_table_lock)
  *         tasklist             tasklist_lock: parents, children, threads, pid hash
  *         sighand              sighand->siglock
  *           timer              k_itimer.it_lock
@@ -28,15 +29,16 @@ export const LockClass = {
   execUpdate: 3,
   mmap: 4,
   vma: 5,
-  tasklist: 6,
-  sighand: 7,
-  timer: 8,
-  stats: 9,
-  files: 10,
-  taskAlloc: 11,
-  registry: 12,
-  dentry: 13,
-  slab: 14,
+  pageTable: 6,
+  tasklist: 7,
+  sighand: 8,
+  timer: 9,
+  stats: 10,
+  files: 11,
+  taskAlloc: 12,
+  registry: 13,
+  dentry: 14,
+  slab: 15,
 } as const;
 
 export type LockClassId = (typeof LockClass)[keyof typeof LockClass];

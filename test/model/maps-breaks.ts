@@ -19,6 +19,7 @@ export const MAPS_FINDINGS: readonly Finding[] = [
 ];
 
 const LOCK = "src/mm/lock.ts";
+const RESIDENT = "src/mm/resident.ts";
 
 /** Mistakes whose windows are a few loads wide, so that threads hardly ever meet in them. */
 export const UNSEEN_MAPS_BREAKS: readonly Break[] = [
@@ -40,6 +41,14 @@ export const UNSEEN_MAPS_BREAKS: readonly Break[] = [
     edits: [replaced("src/mm/vma-snapshot.ts", "mmBrk(m, mm);", "m.load64(mm + MM.brk);")],
   },
   {
+    name: "smaps: two threads change the page counts of one mapping at once",
+    world: "maps",
+    edits: [
+      removed(RESIDENT, "  if (result === WAIT_OK) spinLock(k.t, mm + MM.pageTableLock, LockClass.pageTable);\n"),
+      removed(RESIDENT, "  spinUnlock(k.t, mm + MM.pageTableLock, LockClass.pageTable);\n"),
+    ],
+  },
+  {
     name: "smaps: the iterator is kept over a quiescent state",
     world: "maps",
     edits: [removed("src/mm/maps-walk.ts", "    vmaIterInit(this.iter, this.vma.end);\n")],
@@ -50,5 +59,6 @@ export const UNSEEN_MAPS_FINDINGS: readonly Finding[] = [
   { name: "maps: a mapping is detached without a wait for who is just finding out", scenario: "maps/reuse" },
   { name: "maps: what is unmapped is detached without being write-locked", scenario: "maps/detach" },
   { name: "maps: the end of the heap is read in two halves", scenario: "maps/heap-grows" },
+  { name: "smaps: two threads change the page counts of one mapping at once", scenario: "smaps/swap-and-fault" },
   { name: "smaps: the iterator is kept over a quiescent state", scenario: "smaps/node-reused" },
 ];

@@ -25,6 +25,7 @@ import {
   judgeWalk,
   makeSpace,
   must,
+  probe,
   restBeside,
   walkFrom,
 } from "./maps-space.ts";
@@ -113,10 +114,9 @@ export const faults = scenario({
     judgeAnyMoment(reader, FAULTS) ?? judgeSpaces(k, rest, [{ mm, states: FAULTS.slice(-1) }]),
 });
 
-/** Two faults at once: together they don't exceed the mapping. */
 export const twoFaults = scenario({
   name: "smaps/two-faults",
-  about: "two threads fault in the same two pages at once: the mapping has no more than two afterwards",
+  about: "two threads fault in the same two pages at once: the mapping has just these afterwards",
   setup: (k) => {
     const mm = makeSpace(k, [anon(0, 2)]);
     return { mm, rest: restBeside(k, [mm]) };
@@ -126,9 +126,30 @@ export const twoFaults = scenario({
     second: (k, { mm }): number => touch(k, mm, at(0), 2),
   },
   check: (k, { mm, rest }, { first, second }) =>
-    first + second <= 2
-      ? judgeSpaces(k, rest, [{ mm, states: [0, 1, 2].map((pages) => [anon(0, 2, RW, resident(pages))]) }])
+    first + second === 2
+      ? judgeSpaces(k, rest, [{ mm, states: [[anon(0, 2, RW, resident(2))]] }])
       : `${first} and ${second} pages became resident`,
+});
+
+/** Whoever finds room in the mapping must not find the same room as another. */
+const SWAP: States = [[anon(0, 2, RW, resident(2))], [anon(0, 2, RW, { anon: 1, file: 0, swap: 1 })]];
+
+export const swapAndFault = scenario({
+  name: "smaps/swap-and-fault",
+  about: "a page is swapped out while another thread faults in what is missing: all are of the two that there are",
+  paths: [Path.smaps],
+  setup: (k) => {
+    const mm = makeSpace(k, [anon(0, 2)]);
+    must(touch(k, mm, at(0), 2));
+    return { mm, rest: restBeside(k, [mm]) };
+  },
+  threads: {
+    reader: (k, { mm }): MapsStep => probe(k, mm, Path.smaps, at(0)),
+    out: (k, { mm }): void => must(swapOut(k, mm, at(0), 1)),
+    faults: (k, { mm }): void => must(touch(k, mm, at(0), 2)),
+  },
+  check: (k, { mm, rest }, { reader }) =>
+    judgeAnyMoment([reader], SWAP) ?? judgeSpaces(k, rest, [{ mm, states: SWAP }]),
 });
 
 const DETACH: States = [
