@@ -29,9 +29,11 @@ export class Checkpoint {
   /** What is rare: maps, sets, typed arrays. */
   private readonly others: (() => void)[] = [];
 
-  /** Captures everything that is reached from the roots. */
-  constructor(roots: readonly unknown[]) {
-    const seen = new Set<object>();
+  /**
+   * Captures everything that is reached from the roots.
+   * @param seen what other checkpoints have captured, which is left to them; what this one captures is added
+   */
+  constructor(roots: readonly unknown[], seen = new Set<object>()) {
     const open: unknown[] = [...roots];
     while (open.length > 0) {
       const value = open.pop();

@@ -12,6 +12,7 @@
  */
 import type { Ptr } from "../../sync/atomics.ts";
 import { Checkpoint } from "./checkpoint.ts";
+import { copyOf } from "./copy.ts";
 import { HappensBefore, Ordered } from "./happens-before.ts";
 import { Journal } from "./journal.ts";
 import { Marks } from "./marks.ts";
@@ -104,7 +105,9 @@ export class Machine {
 
   private readonly arena: Int32Array;
   private readonly journal: Journal;
+  /** Objects that all may see, and those of each thread. */
   private readonly checkpoint: Checkpoint;
+  private readonly checkpoints: Checkpoint[];
   private readonly threads: number;
   private readonly stepLimit: number;
   private readonly fibers: Fiber[] = [];
@@ -151,7 +154,9 @@ export class Machine {
       if (threads[t].rcuWord !== 0) this.words.flags[threads[t].rcuWord] |= WordFlag.quiescent;
     }
     this.marks = new Marks(options.stepLimit);
-    this.checkpoint = new Checkpoint(subject.roots);
+    const seen = new Set<object>();
+    this.checkpoint = new Checkpoint(subject.roots, seen);
+    this.checkpoints = threads.map(({ root }) => new Checkpoint([root], seen));
     for (let t = 0; t < this.threads; t++) this.logs.push(new ThreadLog());
   }
 
@@ -193,6 +198,7 @@ export class Machine {
       this.state[t] = READY;
       this.timeoutsLeft[t] = this.subject.timeouts;
       this.results[t] = undefined;
+      this.checkpoints[t].restore();
       this.fibers[t] = this.subject.threads[t].start();
     }
   }
@@ -224,17 +230,15 @@ export class Machine {
 
   /** Brings a thread to where its log ends. */
   private repeat(thread: number): void {
-    const ended = this.state[thread] === DONE;
-    // A result that is an object may have been changed by the verdict.
-    if (ended && typeof this.results[thread] !== "object") return;
+    // Whoever has ended left its result; what its objects are, nobody asks.
+    if (this.state[thread] === DONE) return;
+    this.checkpoints[thread].restore();
     const fiber = this.subject.threads[thread].start();
     this.fibers[thread] = fiber;
     this.current = thread;
     runtime.repeat(this.logs[thread]);
     try {
-      const next = fiber.next();
-      if (next.done) this.results[thread] = next.value;
-      if (next.done !== ended && this.failure === null) this.failEnd(thread);
+      if (fiber.next().done && this.failure === null) this.failEnd(thread);
     } catch (error) {
       if (this.failure === null) this.failure = classify(error, this.subject.threads[thread].name);
     }
@@ -350,7 +354,7 @@ export class Machine {
     }
     runtime.leave();
     try {
-      const wrong = this.subject.judge(this.results);
+      const wrong = this.subject.judge(this.results.map(copyOf));
       if (wrong !== null) this.fail("oracle", wrong);
     } catch (error) {
       this.failure = classify(error, "the verdict");
@@ -666,7 +670,7 @@ export class Machine {
 
   private failEnd(thread: number): void {
     const { name } = this.subject.threads[thread];
-    this.fail("nondeterminism", `${name} was given the same answers, and does not end as before`);
+    this.fail("nondeterminism", `${name} was given the same answers, and ends earlier`);
   }
 
   private failChance(i: number, thread: number, op: OpId, at: Ptr, site: number): void {

@@ -28,9 +28,10 @@ export function scenarioSubject(program: LoadedProgram, spec: Scenario, form: Fo
     threads: handles.map((handle: Kernel, i) => ({
       name: names[i],
       rcuWord: handle.t.rcuWord,
+      root: handle,
       start: () => model.runThread(spec, names[i], handle, plan),
     })),
-    roots: [k, handles, plan],
+    roots: [k, plan],
     timeouts: spec.timeouts ?? 0,
     objects: slabObjects(k.m),
     sites,

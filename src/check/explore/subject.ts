@@ -18,6 +18,8 @@ export interface SubjectThread {
   readonly name: string;
   /** The word by which it tells that it holds no pointers (rcu.ts), or NULL. */
   readonly rcuWord: Ptr;
+  /** What it changes outside of the arena, and nobody else looks at, is reached from this: see checkpoint.ts. */
+  readonly root: unknown;
   /** Begins it, at its first line. */
   start(): Fiber;
 }
@@ -37,7 +39,7 @@ export interface Subject {
   readonly memory: Memory;
   /** At most MAX_THREADS. */
   readonly threads: readonly SubjectThread[];
-  /** Everything outside of the arena that threads or verdict change is reached from these: see checkpoint.ts. */
+  /** Everything else outside of the arena that threads or verdict change is reached from these. */
   readonly roots: readonly unknown[];
   /** How often the sleeps of each thread may run out of time. */
   readonly timeouts: number;
@@ -48,6 +50,6 @@ export interface Subject {
   nameWord(at: Ptr, object: NamedObject | undefined): string;
   /** Threads that nobody is left to wake are an end like any other, at which there is no verdict. */
   readonly mayHang: boolean;
-  /** The verdict when all threads have ended: what is wrong, or null. Accesses are done at once. */
+  /** The verdict when all threads have ended: what is wrong, or null. Accesses are done at once. The results are its own. */
   judge(results: readonly unknown[]): string | null;
 }

@@ -91,6 +91,7 @@ export function subjectOf(program: HandMade): Subject {
     threads: Object.entries(program.threads).map(([name, body], i) => ({
       name,
       rcuWord: program.rcuWords?.[i] ?? 0,
+      root: null,
       start: () => body(accesses) as Fiber,
     })),
     roots: program.roots ?? [],
