@@ -5,7 +5,7 @@ import type { Observer } from "./machine.ts";
 import { Machine } from "./machine.ts";
 import { MAX_THREADS, OPERANDS, OP_NAMES, Op } from "./operation.ts";
 import type { Failure, Replay, Site, TraceStep } from "./report.ts";
-import { decodeSchedule } from "./schedule.ts";
+import { ScheduleError, decodeSchedule } from "./schedule.ts";
 import { callers } from "./stack.ts";
 import type { Subject } from "./subject.ts";
 
@@ -44,6 +44,9 @@ export function replaySubject(subject: Subject, schedule: string, livelock: numb
   }
   if (follow.error !== null) throw follow.error;
   const { failure } = machine;
+  if (failure === null && machine.steps.count < threads.length) {
+    throw new ScheduleError(`the schedule does not fit: nobody can make access ${machine.steps.count + 1}`);
+  }
   const told: Omit<Failure, "execution"> | null = failure === null ? null : { ...failure, schedule };
   return { steps: recorder.contended(), failure: told };
 }
