@@ -256,15 +256,20 @@ function judgeVmas(k: Kernel, mm: Ptr): string | null {
 }
 
 function judgeTotals(k: Kernel, mm: Ptr, mappings: readonly Mapping[]): string | null {
-  let pages = 0;
-  let resident = 0;
-  for (const { start, end, pages: counts } of mappings) {
-    pages += (end - start) / PAGE_SIZE;
-    if (counts !== null) resident += counts.anon + counts.file;
+  const { m } = k;
+  const sum = { total: 0, resident: 0, swapped: 0 };
+  for (const { start, end, pages } of mappings) {
+    sum.total += (end - start) / PAGE_SIZE;
+    if (pages === null) continue;
+    sum.resident += pages.anon + pages.file;
+    sum.swapped += pages.swap;
   }
-  if (k.m.load64(mm + MM.totalVm) !== pages) return `total_vm is ${k.m.load64(mm + MM.totalVm)}, not ${pages}`;
-  const rss = k.m.load(mm + MM.rssAnon) + k.m.load(mm + MM.rssFile) + k.m.load(mm + MM.rssShmem);
-  return rss === resident ? null : `the resident size is ${rss}, not ${resident}`;
+  const total = m.load64(mm + MM.totalVm);
+  if (total !== sum.total) return `total_vm is ${total}, not ${sum.total}`;
+  const resident = m.load(mm + MM.rssAnon) + m.load(mm + MM.rssFile) + m.load(mm + MM.rssShmem);
+  if (resident !== sum.resident) return `the resident size is ${resident}, not ${sum.resident}`;
+  const swapped = m.load(mm + MM.swapEnts);
+  return swapped === sum.swapped ? null : `${swapped} pages are swapped out, not ${sum.swapped}`;
 }
 
 /** @pre nobody changes the address space */
