@@ -1,0 +1,155 @@
+/** The explorer on shipped code. */
+import { readFileSync, rmSync } from "node:fs";
+import { resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { explore, replay } from "../../../src/check/explore/explore.ts";
+import { Exploration } from "../../../src/check/explore/exploration.ts";
+import { Follow, scheduleOf } from "../../../src/check/explore/follow.ts";
+import { scenarioSubject } from "../../../src/check/explore/scenario-subject.ts";
+import { ProgramBuilder } from "../../../src/check/interleave/build.ts";
+import type { LoadedProgram } from "../../../src/check/interleave/load.ts";
+import { loadProgram } from "../../../src/check/interleave/load.ts";
+import type { Extent, Scenario } from "../../../src/check/scenario.ts";
+import { ALL, FULL } from "./fibers.ts";
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+const ENTRIES = [
+  "src/check/model.ts",
+  ...["seqlock", "refcount", "rcu", "spinlock"].map((name) => `src/check/scenarios/${name}.scenario.ts`),
+];
+
+const builder = new ProgramBuilder(ROOT);
+const folders: string[] = [];
+let shipped: LoadedProgram;
+
+async function build(
+  edits: readonly (readonly [file: string, find: string, put: string])[] = [],
+): Promise<LoadedProgram> {
+  const texts = new Map<string, string>();
+  for (const [file, find, put] of edits) {
+    const text = texts.get(file) ?? readFileSync(resolve(ROOT, file), "utf8");
+    expect(text.split(find), `${file}: ${find}`).toHaveLength(2);
+    texts.set(file, text.replace(find, put));
+  }
+  const folder = builder.build({ entries: ENTRIES, edits: texts });
+  folders.push(folder);
+  return loadProgram(folder);
+}
+
+function scenarioOf(program: LoadedProgram, name: string): Scenario {
+  const found = program.scenarios.find((spec) => spec.name === name);
+  if (found === undefined) throw new Error(`no scenario ${name}`);
+  return found;
+}
+
+beforeAll(async () => {
+  shipped = await build();
+});
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+/** Every trace that a search sees, each with a schedule that shows it. */
+function schedulesOf(name: string, extent: Extent): Map<number, number[]> {
+  let seen = new Map<number, number[]>();
+  const exploration: Exploration = new Exploration(
+    scenarioSubject(shipped, scenarioOf(shipped, name), "lockfree"),
+    extent,
+    {
+      onTrace: (trace) => void seen.set(trace, scheduleOf(exploration.machine)),
+      onPass: () => void (seen = new Map()),
+    },
+  );
+  expect(exploration.run()).toMatchObject({ failure: null, complete: true });
+  return seen;
+}
+
+describe("shipped code", () => {
+  for (const name of ["seqlock/whole-read", "refcount/share", "rcu/online", "spinlock/try"]) {
+    it(`${name}: the reduced search sees all that the full one does`, () => {
+      const full = explore(shipped, scenarioOf(shipped, name), "lockfree", { extent: FULL, maxExecutions: 100_000 });
+      const reduced = explore(shipped, scenarioOf(shipped, name), "lockfree", { extent: ALL });
+      expect(reduced).toMatchObject({ failure: null, complete: true, executions: reduced.traces });
+      if (full.complete) expect(full.traces).toBe(reduced.traces);
+      else expect(full.traces).toBeLessThanOrEqual(reduced.traces);
+    });
+  }
+
+  it("an execution that begins in the middle is the same as a whole one", () => {
+    const schedules = schedulesOf("rcu/online", ALL);
+    // The words that are shared have to be the same for the schedules to mean the same.
+    const exploration = new Exploration(scenarioSubject(shipped, scenarioOf(shipped, "rcu/online"), "lockfree"), ALL);
+    exploration.run();
+    for (const [trace, schedule] of schedules) {
+      expect(exploration.machine.run(new Follow(schedule))).toBe("ended");
+      expect(exploration.machine.order.trace()).toBe(trace);
+    }
+    expect(schedules.size).toBeGreaterThan(20);
+  });
+
+  it("leaves the arena as it was, byte for byte", () => {
+    const subject = scenarioSubject(shipped, scenarioOf(shipped, "rcu/online"), "lockfree");
+    const before = Buffer.from(subject.memory.buffer.slice(0));
+    const exploration = new Exploration(subject, ALL);
+    expect(exploration.run().complete).toBe(true);
+    exploration.machine.reset();
+    expect(Buffer.from(subject.memory.buffer).equals(before)).toBe(true);
+  });
+
+  it("does the same each time", () => {
+    const once = explore(shipped, scenarioOf(shipped, "spinlock/exclusion"), "lockfree");
+    const twice = explore(shipped, scenarioOf(shipped, "spinlock/exclusion"), "lockfree");
+    expect({ ...twice, milliseconds: 0 }).toEqual({ ...once, milliseconds: 0 });
+  });
+
+  it("a mistake is shown with files, lines, names and callers", async () => {
+    const broken = await build([
+      [
+        "src/sync/seqlock.ts",
+        "return seqcountRetry(m, lock, snapshot);",
+        "return snapshot < 0 && seqcountRetry(m, lock, 0);",
+      ],
+    ]);
+    const spec = scenarioOf(broken, "seqlock/whole-read");
+    const { failure } = explore(broken, spec, "lockfree");
+    expect(failure).toMatchObject({ kind: "oracle", message: expect.stringContaining("reader got 0 and 1") as string });
+    const shown = replay(broken, spec, "lockfree", failure?.schedule as string);
+    expect(shown.failure).toEqual({ kind: "oracle", message: failure?.message, schedule: failure?.schedule });
+    const write = shown.steps.find(({ stack }) => stack[0].fn === "writeSeqcountBegin");
+    expect(write).toMatchObject({ thread: "writer", operation: "add", operands: [1], result: 0 });
+    expect(write?.stack.map(({ file, fn }) => `${file} ${fn}`)).toEqual([
+      "src/sync/seqcount.ts writeSeqcountBegin",
+      "src/sync/seqlock.ts writeSeqlock",
+      "src/check/scenarios/seqlock.scenario.ts writer",
+      "src/check/model.ts runThread",
+    ]);
+  });
+
+  it("breaks of the primitives are found", async () => {
+    const breaks: readonly (readonly [name: string, kind: string, file: string, find: string, put: string])[] = [
+      [
+        "spinlock/exclusion",
+        "oracle",
+        "src/sync/spinlock.ts",
+        "while (m.exchange(lock, CONTENDED) !== FREE)",
+        "if (m.exchange(lock, CONTENDED) !== FREE)",
+      ],
+      [
+        "spinlock/exclusion",
+        "deadlock",
+        "src/sync/spinlock.ts",
+        "if (t.m.exchange(lock, FREE) === CONTENDED) t.m.notify(lock, 1);",
+        "t.m.exchange(lock, FREE);",
+      ],
+      ["refcount/get-or-free", "oracle", "src/sync/refcount.ts", "while (seen !== 0) {", "for (;;) {"],
+    ];
+    for (const [name, kind, ...edit] of breaks) {
+      const program = await build([edit]);
+      const { failure } = explore(program, scenarioOf(program, name), "lockfree");
+      expect(failure?.kind, `${name} ${edit[2]}`).toBe(kind);
+      expect(replay(program, scenarioOf(program, name), "lockfree", failure?.schedule as string).failure?.kind).toBe(
+        kind,
+      );
+    }
+  });
+});
