@@ -31,5 +31,5 @@ function frameOf(line: string): Site | null {
 /** `Object.next`, `SlabAllocator.alloc [as next]`: the name of the function alone. */
 function plainName(name: string): string {
   const bare = name.replace(/ \[as .*\]$/, "").replace(/^(?:async |new )/, "");
-  return bare === "" || bare === "<anonymous>" ? "(anonymous)" : bare.replace(/^(?:Object|Generator)\./, "");
+  return bare === "" || bare === "<anonymous>" ? "(anonymous)" : bare.replace(/^(?:Object|Module|Generator)\./, "");
 }

@@ -120,7 +120,7 @@ describe("shipped code", () => {
     expect(write?.stack.map(({ file, fn }) => `${file} ${fn}`)).toEqual([
       "src/sync/seqcount.ts writeSeqcountBegin",
       "src/sync/seqlock.ts writeSeqlock",
-      "src/check/scenarios/seqlock.scenario.ts writer",
+      "src/check/scenarios/seqlock.scenario.ts raise",
       "src/check/model.ts runThread",
     ]);
   });
