@@ -73,7 +73,7 @@ class Maker {
   visit(node: ts.Node): void {
     if (ts.isConstructorDeclaration(node)) return;
     if (ts.isBlock(node) || ts.isCaseOrDefaultClause(node)) this.statements(node.statements);
-    else if (isLoneStatement(node) && !isCounting(node)) this.guard(node, [this.add(node, "delete")]);
+    else if (isLoneStatement(node) && !isCounting(node)) this.loneStatement(node);
     const condition = conditionOf(node);
     if (condition !== undefined) this.condition(condition, !isLoop(node));
     ts.forEachChild(node, (child) => this.visit(child));
@@ -91,6 +91,13 @@ class Maker {
         switches.push(this.moved(here, after, "after"));
       this.guard(here, switches);
     }
+  }
+
+  /** In a block of its own, lest an `else` behind it belong to its guard. */
+  private loneStatement(here: ts.ExpressionStatement): void {
+    this.insert(here.getStart(this.source), "{ ", -2);
+    this.guard(here, [this.add(here, "delete")]);
+    this.insert(here.end, " }", 2);
   }
 
   /** The statement also stands at another place, where its mutant runs it. */

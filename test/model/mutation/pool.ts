@@ -5,7 +5,7 @@ import type { Measured, Task, Trial, Tried } from "./worker.ts";
 
 /** How much longer than its limit an exploration may take before it counts as hanging. */
 const PATIENCE = 3;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export class Pool {
   private readonly dir: string;
@@ -56,7 +56,7 @@ export class Pool {
     } catch (error) {
       await worker.terminate();
       this.release(this.start());
-      if (task.kind === "measure") throw error;
+      if (task.kind === "measure") throw new Error(`${task.trial.scenario} (${task.trial.form})`, { cause: error });
       return `hangs or dies: ${(error as Error).message}`;
     }
   }
