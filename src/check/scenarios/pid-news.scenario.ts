@@ -15,10 +15,20 @@ interface News {
   readonly lost: boolean;
 }
 
+/** A thread has been reaped, whose process's id follows from its own. */
+function note(k: Kernel, pid: number): void {
+  noteReaped(k, -pid, pid);
+}
+
+function take(pids: number[], tgid: number, pid: number): void {
+  if (tgid !== -pid) throw new Error(`process ${tgid} and thread ${pid} are of different news`);
+  pids.push(pid);
+}
+
 /** All that is there now. */
 function drain(k: Kernel): News {
   const pids: number[] = [];
-  const count = drainReaped(k, (_tgid, pid) => void pids.push(pid), ALL);
+  const count = drainReaped(k, (tgid, pid) => take(pids, tgid, pid), ALL);
   return { pids, lost: count < 0 };
 }
 
@@ -42,8 +52,8 @@ export const told = scenario({
   setup: () => null,
   threads: {
     reader: (k): number[] => drainUntil(k, 2),
-    first: (k): void => noteReaped(k, 40, 40),
-    second: (k): void => noteReaped(k, 50, 50),
+    first: (k): void => note(k, 40),
+    second: (k): void => note(k, 50),
   },
   check: (k, _plan, { reader }) => {
     const pids = [...reader, ...drain(k).pids].sort((a, b) => a - b);
@@ -55,16 +65,20 @@ export const full = scenario({
   name: "pid/news-full",
   about: "the ring has room for one, while two put in and one takes out: what does not fit is said to be lost",
   setup: (k) => {
-    for (let pid = 1; pid < REAPED_ENTRIES; pid++) noteReaped(k, pid, pid);
+    for (let pid = 1; pid < REAPED_ENTRIES; pid++) note(k, pid);
     return null;
   },
   threads: {
     reader: (k): News => drain(k),
-    first: (k): void => noteReaped(k, 40_000, 40_000),
-    second: (k): void => noteReaped(k, 50_000, 50_000),
+    first: (k): void => note(k, 40_000),
+    second: (k): void => note(k, 50_000),
   },
   check: (k, _plan, { reader }) => {
     const rest = drain(k);
+    // There is room again.
+    note(k, 60_000);
+    const last = drain(k);
+    if (last.lost || last.pids.join(" ") !== "60000") return `afterwards the news were ${last.pids.join(" ")}`;
     const pids = [...reader.pids, ...rest.pids];
     const old = pids.filter((pid) => pid < 40_000);
     if (!old.every((pid, i) => pid === i + 1) || old.length !== REAPED_ENTRIES - 1) return "old news are not in order";

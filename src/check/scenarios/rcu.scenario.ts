@@ -1,8 +1,11 @@
 /** Grace periods: what readers look at is not freed before they have let go of it, however they come and go. */
 import { Cache } from "../../kernel/caches.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { TOKEN } from "../../kernel/layout.ts";
+import { HOST, TOKEN } from "../../kernel/layout.ts";
 import type { Ptr } from "../../sync/atomics.ts";
+import { NULL } from "../../sync/atomics.ts";
+import { RCU_WORDS, rcuClaim, rcuInit, rcuOffline, rcuOnline, rcuPoll, rcuStart, rcuWordOf } from "../../sync/rcu.ts";
+import { Thread } from "../../sync/thread.ts";
 import { sleepOn, wakeAll } from "../../sync/waitqueue.ts";
 import { words } from "../model.ts";
 import { scenario } from "../scenario.ts";
@@ -58,10 +61,19 @@ function judgeSeen(seen: readonly number[], newest: number): string | null {
   return inOrder ? null : `a reader saw ${seen.join(", ")}`;
 }
 
+/** A grace period that begins now waits for nobody but this thread, as all others have ended. */
+function judgeGracePeriod(k: Kernel): string | null {
+  const number = rcuStart(k.m, HOST.rcu);
+  if (rcuPoll(k.m, HOST.rcu, number)) return "a grace period is over, though not everybody has let go";
+  k.quiescent();
+  return rcuPoll(k.m, HOST.rcu, number) ? null : "a grace period waits for somebody who has ended";
+}
+
 /** One token for each word is in use, and as many as are still in the hands of their grace period. */
 function judgeLive(k: Kernel, plan: Published, retired: number): string | null {
   const live = k.slab.live(Cache.token) - plan.at.length;
-  return live >= 0 && live <= retired ? null : `${live} tokens beside the published ones are in use`;
+  if (live < 0 || live > retired) return `${live} tokens beside the published ones are in use`;
+  return judgeGracePeriod(k);
 }
 
 export const replaced = scenario({
@@ -209,4 +221,41 @@ export const leaver = scenario({
     reclaimNow(k);
     return judgeLive(k, plan, 1);
   },
+});
+
+interface JoinPlan extends Published {
+  /** An RCU area of its own, which nobody has joined. */
+  readonly area: Ptr;
+}
+
+/** A thread joins and looks. */
+function join(k: Kernel, plan: JoinPlan, slot: number): number {
+  rcuClaim(k.m, plan.area, slot);
+  const t = new Thread(k.m, slot, rcuWordOf(plan.area, slot), NULL, true);
+  rcuOnline(t, plan.area);
+  const seen = look(k, plan, 0);
+  rcuOffline(t);
+  return seen;
+}
+
+export const joined = scenario({
+  name: "rcu/join",
+  about: "two threads join while a grace period is polled: it is over only if it has waited for who may look",
+  setup: (k): JoinPlan => {
+    const area = words(k, RCU_WORDS);
+    rcuInit(k.m, area);
+    return { ...published(k, 1), area };
+  },
+  threads: {
+    low: (k, plan): number => join(k, plan, 3),
+    high: (k, plan): number => join(k, plan, 5),
+    writer: (k, { at, area }): boolean => {
+      const old = k.m.exchange(at[0] as Ptr, tokenOf(k, 2));
+      const over = rcuPoll(k.m, area, rcuStart(k.m, area));
+      if (over) k.slab.free(old);
+      return over;
+    },
+  },
+  check: (k, plan, { low, high, writer }) =>
+    judgeSeen([low], 2) ?? judgeSeen([high], 2) ?? judgeLive(k, plan, writer ? 0 : 1),
 });

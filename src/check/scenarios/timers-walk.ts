@@ -24,6 +24,8 @@ export interface TimersPlan {
   readonly pid: number;
   readonly signal: Ptr;
   readonly sighand: Ptr;
+  /** Those that setup has made. */
+  readonly timers: readonly Ptr[];
   /** For each writer. */
   readonly progress: readonly Ptr[];
 }
@@ -71,7 +73,12 @@ export function timersProcess(k: Kernel, count: number, writers: number, flags =
   const first = words(k, writers * PROGRESS_WORDS);
   const progress: Ptr[] = [];
   for (let i = 0; i < writers; i++) progress.push(first + i * PROGRESS_WORDS);
-  return { pid, signal: k.m.load(task + TASK.signal), sighand: k.m.load(task + TASK.sighand), progress };
+  const signal = k.m.load(task + TASK.signal);
+  const timers: Ptr[] = [];
+  for (let timer = k.m.load(signal + SIGNAL.posixTimers); timer !== 0; timer = k.m.load(timer + TIMER.list)) {
+    timers.push(timer);
+  }
+  return { pid, signal, sighand: k.m.load(task + TASK.sighand), timers, progress };
 }
 
 /** Reads all timers of the process, at most so many at a time: from start to stop, as a read that has room for these. */
@@ -135,13 +142,16 @@ function statesIn(writer: WriterTimers, span: Span, ids: ReadonlyMap<number, num
  * Judges one reading of the file.
  * @param writers for each writer the states that it goes through
  * @param ids of timers that don't follow from their numbers
+ * @param ends true if the process may be gone
  */
 export function judgeTimers(
   seen: SeenTimers,
   writers: readonly WriterTimers[],
   form: Form,
   ids: ReadonlyMap<number, number> = new Map(),
+  ends = false,
 ): string | null {
+  if (seen.released && !ends) return "the process was said to be gone";
   if (seen.released && seen.pieces.flat().length > 0) return "a process was read and released in one walk";
   if (form === "locked" && seen.skipped > 0) return "a timer was deleted while its list was locked";
   for (const { entry, oldest } of seen.pieces.flat()) {
@@ -164,6 +174,7 @@ export function judgeTimers(
 export function judgeLeftTimers(k: Kernel, plan: TimersPlan, numbers: readonly number[]): string | null {
   const { m } = k;
   const left: number[] = [];
+  const found: Ptr[] = [];
   let link = plan.signal + SIGNAL.posixTimers;
   for (let timer = m.load(link); timer !== 0 && left.length < ENDLESS; timer = m.load(link)) {
     if (!k.slab.isAlive(timer, Cache.timer)) return `timer ${m.load(timer + TIMER.itId)} is listed, but not alive`;
@@ -171,9 +182,14 @@ export function judgeLeftTimers(k: Kernel, plan: TimersPlan, numbers: readonly n
     if (m.load(timer + TIMER.itLock) !== 0) return `timer ${m.load(timer + TIMER.itId)} is still locked`;
     if (m.load(timer + TIMER.itSignal) !== plan.signal)
       return `timer ${m.load(timer + TIMER.itId)} is listed, but not valid`;
+    found.push(timer);
     left.push(m.load(timer + TIMER.sigValue));
     link = timer + TIMER.list;
   }
   if (left.join(" ") !== numbers.join(" ")) return `timers ${left.join(" ")} are left, not ${numbers.join(" ")}`;
+  for (const timer of plan.timers) {
+    const kept = !found.includes(timer) && k.slab.isAlive(timer, Cache.timer);
+    if (kept) return `timer ${m.load(timer + TIMER.itId)} is gone, but was never freed`;
+  }
   return m.load(plan.sighand + SIGHAND.siglock) === 0 ? null : "siglock is still held";
 }

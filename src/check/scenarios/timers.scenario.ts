@@ -1,10 +1,12 @@
 /** /proc/<pid>/timers against everything that changes the list. */
 import { actBegin, actEnd } from "../../kernel/actor.ts";
+import { EINVAL, ESRCH } from "../../kernel/errno.ts";
 import { execTask } from "../../kernel/exec.ts";
 import { exitGroup } from "../../kernel/exit.ts";
 import { CLONE_SIGHAND, CLONE_VM } from "../../kernel/flags.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
+import { SIGNAL, TIMER } from "../../kernel/layout.ts";
 import { findTask } from "../../kernel/pid.ts";
 import { timerCreate, timerDelete, timerSettime } from "../../time/posix-timers.ts";
 import { ORDINARY, programSpec } from "../model.ts";
@@ -163,17 +165,54 @@ export const walkers = scenario({
     judgeLeftTimers(k, plan, [1]),
 });
 
-export const arm = scenario({
-  name: "timers/arm",
-  about: "a timer is armed and deleted at once, while the list is walked: it is armed as long as it is there",
+export const deleters = scenario({
+  name: "timers/two-deleters",
+  about: "two threads delete the same timer: one of them does",
   paths: PATHS,
   setup: (k) => timersProcess(k, 2, 1),
   threads: {
     reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
-    armer: (k, { pid }): number => timerSettime(k, taskOfPid(k, pid), 1, 5000, 7000),
+    first: (k, plan): number => removeEither(k, plan),
+    second: (k, plan): number => removeEither(k, plan),
+  },
+  check: (k, plan, { reader, first, second }, form) => {
+    if (first + second !== -EINVAL) return `the two were answered ${first} and ${second}`;
+    return judgeTimers(reader, [TWO_WALKERS], form) ?? judgeLeftTimers(k, plan, [1]);
+  },
+});
+
+/** Deletes timer 2, if nobody else has done so. Both threads say so alike, whoever it is. */
+function removeEither(k: Kernel, { pid, progress: [at = 0] }: TimersPlan): number {
+  mayReach(k, at, 1);
+  const error = timerDelete(k, taskOfPid(k, pid), 1);
+  hasReached(k, at, 1);
+  return error;
+}
+
+/** Nanoseconds. */
+const [EXPIRES, INTERVAL] = [5e9, 7e9];
+export const arm = scenario({
+  name: "timers/arm",
+  about: "timers are armed while one of them is deleted: a timer that is there is armed",
+  paths: PATHS,
+  setup: (k) => timersProcess(k, 2, 1),
+  threads: {
+    reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
+    armer: (k, { pid }): number[] => {
+      const task = taskOfPid(k, pid);
+      return [timerSettime(k, task, 1, EXPIRES, INTERVAL), timerSettime(k, task, 0, EXPIRES, INTERVAL)];
+    },
     writer: (k, plan): void => remove(k, plan, 2, 1),
   },
-  check: (k, plan, results, form) => judgeTimers(results.reader, [TWO_WALKERS], form) ?? judgeLeftTimers(k, plan, [1]),
+  check: (k, plan, { reader, armer: [gone, left] }, form) => {
+    if ((gone !== 0 && gone !== -EINVAL) || left !== 0) return `arming was answered ${gone} and ${left}`;
+    const wrong = judgeTimers(reader, [TWO_WALKERS], form) ?? judgeLeftTimers(k, plan, [1]);
+    const timer = k.m.load(plan.signal + SIGNAL.posixTimers);
+    const armed = [k.m.load64(timer + TIMER.itExpires), k.m.load64(timer + TIMER.itInterval)];
+    return (
+      wrong ?? (armed[0] === EXPIRES && armed[1] === INTERVAL ? null : `a timer was armed for ${armed.join(", ")}`)
+    );
+  },
 });
 
 const EXEC = [[1], [], [2], []];
@@ -212,7 +251,8 @@ export const exit = scenario({
     },
   },
   check: (k, plan, results, form) =>
-    judgeTimers(results.reader, [EXIT], form) ?? (findTask(k, plan.pid) === 0 ? null : "the process is still there"),
+    judgeTimers(results.reader, [EXIT], form, new Map(), true) ??
+    (findTask(k, plan.pid) === 0 ? judgeLeftTimers(k, plan, []) : "the process is still there"),
 });
 
 export const createOrExit = scenario({
@@ -238,7 +278,7 @@ export const createOrExit = scenario({
     },
   },
   check: (k, plan, { creator }) => {
-    if (creator !== 1 && creator !== -3) return `the timer got id ${creator}`;
+    if (creator !== 1 && creator !== -ESRCH) return `the timer got id ${creator}`;
     return findTask(k, plan.pid) === 0 ? judgeLeftTimers(k, plan, []) : "the process is still there";
   },
 });
