@@ -16,21 +16,22 @@ const NAP_MS = 0.1;
 export function lockrefGetNotDead(t: Thread, ref: Ptr, lockClass: LockClassId): boolean {
   t.lockdep.count(lockClass);
   const m = t.m;
-  for (let i = 0; ; i++) {
-    const seen = m.load(ref);
-    if (seen === DEAD) return false;
-    if (seen < 0) pause(m, ref, seen, i);
-    else if (m.compareExchange(ref, seen, seen + 1) === seen) return true;
+  let seen = unlocked(m, ref, m.load(ref));
+  while (seen !== DEAD) {
+    const found = m.compareExchange(ref, seen, seen + 1);
+    if (found === seen) return true;
+    seen = unlocked(m, ref, found);
   }
+  return false;
 }
 
 /** Drops a reference; @returns the count left (lockref_put_return, and the lock if that fails). */
 export function lockrefPut(t: Thread, ref: Ptr): number {
   const m = t.m;
-  for (let i = 0; ; i++) {
-    const seen = m.load(ref);
-    if (seen < 0) pause(m, ref, seen, i);
-    else if (m.compareExchange(ref, seen, seen - 1) === seen) return seen - 1;
+  for (let seen = unlocked(m, ref, m.load(ref)); ;) {
+    const found = m.compareExchange(ref, seen, seen - 1);
+    if (found === seen) return seen - 1;
+    seen = unlocked(m, ref, found);
   }
 }
 
@@ -38,16 +39,24 @@ export function lockrefPut(t: Thread, ref: Ptr): number {
 export function lockrefLock(t: Thread, ref: Ptr, lockClass: LockClassId): void {
   t.lockdep.acquire(lockClass);
   const m = t.m;
-  for (let i = 0; ; i++) {
-    const seen = m.load(ref);
-    if (seen < 0) pause(m, ref, seen, i);
-    else if (m.compareExchange(ref, seen, seen | LOCKED) === seen) return;
+  for (let seen = unlocked(m, ref, m.load(ref)); ;) {
+    const found = m.compareExchange(ref, seen, seen | LOCKED);
+    if (found === seen) return;
+    seen = unlocked(m, ref, found);
   }
 }
 
-/** The lock is held: looks again at once, or after a nap, since the holder may have no CPU. */
-function pause(m: Memory, ref: Ptr, seen: number, looks: number): void {
-  if (looks >= m.spins) m.nap(ref, seen, NAP_MS);
+/**
+ * Waits while the lock is held: looks again at once, or after a nap, since the holder may have no CPU.
+ * @param seen what the word was just now
+ * @returns what it is when nobody holds the lock
+ */
+function unlocked(m: Memory, ref: Ptr, seen: number): number {
+  for (let looks = 0; seen < 0; looks++) {
+    if (looks >= m.spins) m.nap(ref, seen, NAP_MS);
+    seen = m.load(ref);
+  }
+  return seen;
 }
 
 export function lockrefUnlock(t: Thread, ref: Ptr, lockClass: LockClassId): void {

@@ -16,8 +16,9 @@ const NAP_MS = 1;
 export function spinLock(t: Thread, lock: Ptr, lockClass: LockClassId): void {
   t.lockdep.acquire(lockClass);
   const m = t.m;
+  // Who waits looks before it swaps: a swap takes the line from whoever has it, even if it fails.
   for (let i = 0; i < m.spins; i++) {
-    if (m.compareExchange(lock, FREE, HELD) === FREE) return;
+    if ((i === 0 || m.load(lock) === FREE) && m.compareExchange(lock, FREE, HELD) === FREE) return;
   }
   while (m.exchange(lock, CONTENDED) !== FREE) m.wait(lock, CONTENDED, NAP_MS);
 }
