@@ -5,9 +5,9 @@
  * Survivors are compared with survivors.yaml, which says for each why it survives. Status 1 if one survives that has no
  * reason there, or if one that is said to survive is noticed after all.
  */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createWriteStream, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import Table from "cli-table3";
@@ -68,17 +68,31 @@ async function main(options: Options): Promise<void> {
     const limits = { limitMs: Number(options.limit) * 1000, budgetMs: Number(options.budget) * 1000 };
     const measured = await measureAll(pool, limits.limitMs);
     const wanted = options.again === "" ? mutants : survivorsOf(options.again, mutants);
-    const fates = await pool.each(wanted, (mutant) => fateOf(pool, mutant, measured, limits));
-    report(fates, options.json);
+    const log = options.json === "" ? null : createWriteStream(options.json);
+    const fates = await pool.each(wanted, async (mutant) => {
+      const fate = await fateOf(pool, mutant, measured, limits);
+      log?.write(`${JSON.stringify(fate)}\n`);
+      return fate;
+    });
+    log?.end();
+    report(fates);
   } finally {
     await pool.close();
     rmSync(dir, { recursive: true });
   }
 }
 
+/** True for scenarios that bear the name of the mutant's file. */
+function isAbout({ scenario }: Trial, { file }: Mutant): boolean {
+  const name = basename(file, ".ts").replaceAll("-", "_");
+  const protocol = scenario.slice(0, scenario.indexOf("/"));
+  return name.startsWith(protocol) || name.endsWith(protocol);
+}
+
 /** Those that survived an earlier run. */
 function survivorsOf(file: string, mutants: readonly Mutant[]): Mutant[] {
-  const fates = JSON.parse(readFileSync(file, "utf8")) as Fate[];
+  const lines = readFileSync(file, "utf8").trim().split("\n");
+  const fates = lines.map((line) => JSON.parse(line) as Fate);
   const ids = new Set(fates.filter(({ by }) => by === null).map(({ mutant }) => mutant.id));
   return mutants.filter(({ id }) => ids.has(id));
 }
@@ -86,7 +100,7 @@ function survivorsOf(file: string, mutants: readonly Mutant[]): Mutant[] {
 function allMutants(only: string): { edits: Map<string, string>; mutants: Mutant[] } {
   const edits = new Map<string, string>();
   const mutants: Mutant[] = [];
-  for (const file of PROTOCOL_SOURCES.filter((source) => source.includes(only))) {
+  for (const file of PROTOCOL_SOURCES.filter((source) => new RegExp(only).test(source))) {
     const made = instrument(file, readFileSync(join(ROOT, file), "utf8"), mutants.length);
     edits.set(file, made.text);
     mutants.push(...made.mutants);
@@ -108,6 +122,8 @@ async function measureAll(pool: Pool, limitMs: number): Promise<Measurement[]> {
 
 async function fateOf(pool: Pool, mutant: Mutant, measured: readonly Measurement[], limits: Limits): Promise<Fate> {
   const reaching = measured.filter(({ reached }) => reached.includes(mutant.number));
+  // Most mistakes are noticed by the scenarios of their own protocol; the sort keeps the cheaper ones first.
+  reaching.sort((a, b) => Number(isAbout(b.trial, mutant)) - Number(isAbout(a.trial, mutant)));
   const reach = reaching.length;
   const until = performance.now() + limits.budgetMs;
   let trials = 0;
@@ -120,7 +136,7 @@ async function fateOf(pool: Pool, mutant: Mutant, measured: readonly Measurement
   return { mutant, by: null, said: null, trials, reach };
 }
 
-function report(fates: readonly Fate[], file: string): void {
+function report(fates: readonly Fate[]): void {
   const reasons = (parse(readFileSync(SURVIVORS, "utf8")) ?? {}) as Record<string, Reason>;
   const survivors = fates.filter(({ by }) => by === null);
   const unexplained = survivors.filter(({ mutant }) => reasons[mutant.id] === undefined);
@@ -132,7 +148,6 @@ function report(fates: readonly Fate[], file: string): void {
   say(table(fates));
   const killed = fates.length - survivors.length;
   say(`${fates.length} mutants: ${killed} killed, ${survivors.length} survive, ${unexplained.length} without a reason`);
-  if (file !== "") writeFileSync(file, `${JSON.stringify(fates, null, 1)}\n`);
   if (unexplained.length + killedNow.length > 0) process.exitCode = 1;
 }
 
@@ -153,11 +168,11 @@ function say(line: string): void {
 
 const command = new Command("mutants")
   .description("runs every automatic mistake in the protocol sources against the scenarios")
-  .option("--only <part>", "only sources whose path contains this", "")
+  .option("--only <pattern>", "only sources whose path this regular expression matches", "")
   .option("--jobs <number>", "threads", String(availableParallelism()))
   .option("--limit <seconds>", "time for one exploration", "20")
   .option("--budget <seconds>", "time for one mutant", "60")
   .option("--again <file>", "only what survived there, as written by --json", "")
-  .option("--json <file>", "write how each mutant fared", "")
+  .option("--json <file>", "write how each mutant fared, one JSON line each as it goes", "")
   .action(main);
 await command.parseAsync();
