@@ -12,7 +12,7 @@ import { timerCreate, timerDelete, timerSettime } from "../../time/posix-timers.
 import { ORDINARY, programSpec } from "../model.ts";
 import { scenario } from "../scenario.ts";
 import { endAndReap, reclaimNow, reapZombie, taskOfPid } from "./pid-kit.ts";
-import { hasReached, mayReach } from "./progress.ts";
+import { hasReached, mayReach, oldestState } from "./progress.ts";
 import type { SeenTimers, TimersPlan } from "./timers-walk.ts";
 import { judgeLeftTimers, judgeTimers, readTimers, timerSpec, timersProcess } from "./timers-walk.ts";
 
@@ -198,14 +198,17 @@ export const arm = scenario({
   setup: (k) => timersProcess(k, 2, 1),
   threads: {
     reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
-    armer: (k, { pid }): number[] => {
+    armer: (k, { pid, progress: [at = 0] }): { deleted: boolean; gone: number; left: number } => {
       const task = taskOfPid(k, pid);
-      return [timerSettime(k, task, 1, EXPIRES, INTERVAL), timerSettime(k, task, 0, EXPIRES, INTERVAL)];
+      const deleted = oldestState(k, at) === 1;
+      const gone = timerSettime(k, task, 1, EXPIRES, INTERVAL);
+      return { deleted, gone, left: timerSettime(k, task, 0, EXPIRES, INTERVAL) };
     },
     writer: (k, plan): void => remove(k, plan, 2, 1),
   },
-  check: (k, plan, { reader, armer: [gone, left] }, form) => {
-    if ((gone !== 0 && gone !== -EINVAL) || left !== 0) return `arming was answered ${gone} and ${left}`;
+  check: (k, plan, { reader, armer: { deleted, gone, left } }, form) => {
+    if ((gone !== 0 || deleted) && gone !== -EINVAL) return `arming a timer that goes was answered ${gone}`;
+    if (left !== 0) return `arming a timer that is there was answered ${left}`;
     const wrong = judgeTimers(reader, [TWO_WALKERS], form) ?? judgeLeftTimers(k, plan, [1]);
     const timer = k.m.load(plan.signal + SIGNAL.posixTimers);
     const armed = [k.m.load64(timer + TIMER.itExpires), k.m.load64(timer + TIMER.itInterval)];
