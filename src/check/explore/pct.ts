@@ -19,10 +19,8 @@ export class Pct implements Search {
   private longest = 1;
   /** Of each thread, then of each thread's sleeps, which run out of time as if somebody else decided it. */
   private readonly priorities = new Int32Array(2 * MAX_THREADS);
-  /** Steps before which the highest priority falls, ascending; how many of them are behind. */
+  /** Steps before which the highest priority falls, each to its own place below all others: the first one falls deepest. */
   private readonly changes: Int32Array;
-  private changed = 0;
-  private fresh = true;
 
   /** @param depth 1 and more: one more than the points of change */
   constructor(seed: number, runs: number, depth: number) {
@@ -33,15 +31,13 @@ export class Pct implements Search {
   }
 
   choose(machine: Machine): number {
-    if (this.fresh) this.begin();
-    const { enabled, ready } = machine;
-    for (;;) {
-      const highest = this.highest(enabled, ready);
-      if (this.changed === this.changes.length || machine.steps.count < this.changes[this.changed]) {
-        return highest % MAX_THREADS;
-      }
-      this.priorities[highest] = this.depth - 1 - this.changed++;
+    const { enabled, ready, steps } = machine;
+    if (steps.count === 0) this.begin();
+    const { changes, priorities } = this;
+    for (let i = 0; i < changes.length; i++) {
+      if (changes[i] === steps.count) priorities[this.highest(enabled, ready)] = i;
     }
+    return this.highest(enabled, ready) % MAX_THREADS;
   }
 
   stepped(): void {
@@ -50,7 +46,6 @@ export class Pct implements Search {
 
   advance(machine: Machine): boolean {
     this.longest = Math.max(this.longest, machine.steps.count);
-    this.fresh = true;
     return ++this.run < this.runs;
   }
 
@@ -58,11 +53,9 @@ export class Pct implements Search {
     return this.run / this.runs;
   }
 
-  /** Priorities and points of change of a new run. */
+  /** Priorities and points of change of the run, the same each time that it is made. */
   private begin(): void {
     const random = new Prng(this.seed, this.run);
-    this.fresh = false;
-    this.changed = 0;
     const { priorities, changes } = this;
     for (let i = 0; i < priorities.length; i++) priorities[i] = this.depth + i;
     for (let i = priorities.length - 1; i > 0; i--) {
@@ -72,7 +65,6 @@ export class Pct implements Search {
       priorities[other] = held;
     }
     for (let i = 0; i < changes.length; i++) changes[i] = random.below(this.longest);
-    changes.sort();
   }
 
   /** Who has the highest priority: a thread, or MAX_THREADS more if its sleep has to run out of time first. */
