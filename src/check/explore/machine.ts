@@ -153,6 +153,8 @@ export class Machine {
       this.rcuWord[t] = threads[t].rcuWord;
       if (threads[t].rcuWord !== 0) this.words.flags[threads[t].rcuWord] |= WordFlag.quiescent;
     }
+    // The first look at such a word is a close one; there is no second.
+    this.words.flags.fill(WordFlag.object, 0, subject.nowhere);
     this.marks = new Marks(options.stepLimit);
     const seen = new Set<object>();
     this.checkpoint = new Checkpoint(subject.roots, seen);
@@ -638,6 +640,7 @@ export class Machine {
   }
 
   private checkObject(thread: number, site: number, at: Ptr): void {
+    if (at < this.subject.nowhere) return this.fail("null pointer", `nothing is at ${at}: ${this.place(thread, site)}`);
     const wrong = this.objects.access(thread, at);
     if (wrong !== null) {
       this.fail("use after free", `${wrong}: ${this.nameWord(at)}, ${this.place(thread, site)}`);

@@ -21,6 +21,8 @@ export type FailureKind =
   | "livelock"
   /** Memory was looked at that had been given back, or was retired before the thread's last quiescent state. */
   | "use after free"
+  /** The beginning of the arena was accessed, where nothing lies: a field of NULL. */
+  | "null pointer"
   /** A plain access and another one to the same word, at least one of them a store, with nothing that orders them. */
   | "data race"
   /** lockdep: order of locks, sleeping inside RCU, something held at the end. */

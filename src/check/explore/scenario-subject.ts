@@ -11,6 +11,9 @@ import { Names } from "./names.ts";
 import { runtime } from "./runtime.ts";
 import type { ObjectKinds, Subject } from "./subject.ts";
 
+/** Words that NULL has for itself, so that its fields are no others'. */
+const LINE = 16;
+
 /** Looks that spinning waits take before they nap or sleep: the first one, and the one of whoever is about to. */
 const SPINS = 1;
 
@@ -35,6 +38,7 @@ export function scenarioSubject(program: LoadedProgram, spec: Scenario, form: Fo
     timeouts: spec.timeouts ?? 0,
     objects: slabObjects(k.m),
     sites,
+    nowhere: HOST.reserved + LINE,
     nameWord: (at, object) => wordNames.word(at, object),
     mayHang: false,
     judge: (results) => {

@@ -46,6 +46,8 @@ export interface Subject {
   readonly objects: ObjectKinds;
   /** By number; some numbers have none. */
   readonly sites: readonly (Site | null)[];
+  /** Words at the beginning of the arena where nothing lies: who accesses one of them has followed a NULL pointer. */
+  readonly nowhere: number;
   /** A word as people know it. @param object the allocator's object that it belongs to, if any is known */
   nameWord(at: Ptr, object: NamedObject | undefined): string;
   /** Threads that nobody is left to wake are an end like any other, at which there is no verdict. */

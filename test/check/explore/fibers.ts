@@ -74,6 +74,7 @@ export interface HandMade {
   readonly timeouts?: number;
   /** Threads that nobody wakes are no failure. */
   readonly mayHang?: boolean;
+  readonly nowhere?: number;
   readonly roots?: readonly unknown[];
   /** Words by which threads tell that they hold no pointers. */
   readonly rcuWords?: readonly number[];
@@ -98,6 +99,7 @@ export function subjectOf(program: HandMade): Subject {
     timeouts: program.timeouts ?? 0,
     objects: { headerWords: 2, words: () => 8, typeStable: () => false, name: () => "object", ...program.objects },
     sites: [],
+    nowhere: program.nowhere ?? 0,
     nameWord: (at) => `word ${at}`,
     mayHang: program.mayHang ?? false,
     judge: (results) => program.judge?.(results, memory) ?? null,

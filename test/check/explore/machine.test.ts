@@ -238,6 +238,26 @@ describe("seeded bugs are found", () => {
     expectGood(program(true));
   });
 
+  it("a field of NULL, plainly or not", () => {
+    const program = (plain: boolean, start: number): HandMade => ({
+      nowhere: 16,
+      threads: {
+        reader: function* (m) {
+          const at = yield* m.load(X);
+          if (plain) m.plainStore(at + 3, 1);
+          else yield* m.load(at + 3);
+        },
+        writer: function* (m) {
+          yield* m.store(X, 0);
+        },
+      },
+      setup: (memory) => memory.store(X, start),
+    });
+    expectFailure(program(false, OBJECT), "null pointer", /nothing is at 3/);
+    expectFailure(program(true, OBJECT), "null pointer", /nothing is at 3/);
+    expectGood({ ...program(false, OBJECT), nowhere: 0 });
+  });
+
   it("type-stable memory may be looked at", () => {
     const program: HandMade = {
       threads: {
