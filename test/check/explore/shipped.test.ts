@@ -125,6 +125,48 @@ describe("shipped code", () => {
     ]);
   });
 
+  it("what lockdep says is found, though only some interleavings get there", async () => {
+    const file = "src/check/scenarios/spinlock.scenario.ts";
+    const imports = [
+      file,
+      'import { words } from "../model.ts";',
+      'import { words } from "../model.ts"; import { rcuReadLock } from "../../sync/rcu.ts"; import { sleepOn } from "../../sync/waitqueue.ts";',
+    ] as const;
+    const taken = "  spinLock(k.t, plan.lock, LockClass.registry);\n  raise(k, plan);";
+    const cases: readonly (readonly [put: string, says: RegExp])[] = [
+      [
+        `  if (!spinTryLock(k.t, plan.lock, LockClass.registry)) spinLock(k.t, plan.lock, LockClass.slab);
+  spinLock(k.t, plan.count + 1, LockClass.dentry); spinUnlock(k.t, plan.count + 1, LockClass.dentry); raise(k, plan);`,
+        /^\w+: lock order: dentry taken while slab is held$/,
+      ],
+      [
+        `  rcuReadLock(k.t); while (!spinTryLock(k.t, plan.lock, LockClass.registry)) sleepOn(k.t, plan.lock, 1);
+  k.t.lockdep.rcuExit(); raise(k, plan);`,
+        /^\w+: sleeping inside an RCU read-side section$/,
+      ],
+      [
+        `  if (!spinTryLock(k.t, plan.lock, LockClass.registry)) { rcuReadLock(k.t); return; }
+  raise(k, plan);`,
+        /^\w+: thread goes idle inside an RCU read-side section$/,
+      ],
+    ];
+    for (const [put, says] of cases) {
+      const program = await build([
+        imports,
+        [file, "count: words(k, 1) }", "count: words(k, 2) }"],
+        [file, taken, put],
+      ]);
+      const spec = scenarioOf(program, "spinlock/exclusion");
+      // One thread after the other is good.
+      const calm = explore(program, spec, "lockfree", { extent: { kind: "bounded", preemptions: 0 } });
+      expect(calm, put).toMatchObject({ failure: null, complete: true });
+      const { failure } = explore(program, spec, "lockfree");
+      expect(failure, put).toMatchObject({ kind: "locking", message: expect.stringMatching(says) as string });
+      const again = replay(program, spec, "lockfree", failure?.schedule as string);
+      expect(again.failure).toMatchObject({ kind: "locking", message: failure?.message });
+    }
+  });
+
   it("breaks of the primitives are found", async () => {
     const breaks: readonly (readonly [name: string, kind: string, file: string, find: string, put: string])[] = [
       [
