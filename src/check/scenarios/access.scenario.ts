@@ -7,7 +7,6 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import type { PathId } from "../../kernel/knobs.ts";
 import { PATH_NAMES, Path } from "../../kernel/knobs.ts";
 import { MM, TASK } from "../../kernel/layout.ts";
-import { findTask } from "../../kernel/pid.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { CLOSED, OPEN } from "../oracles/access.ts";
 import type { ImageRead } from "../oracles/identity.ts";
@@ -17,8 +16,8 @@ import { scenario } from "../scenario.ts";
 import type { Change } from "./exec-images.ts";
 import {
   OWNER,
+  accessAround,
   caller,
-  closes,
   countIs,
   execsAreOver,
   keepMm,
@@ -29,6 +28,7 @@ import {
   state,
   takeOver,
 } from "./exec-images.ts";
+import { taskOfPid } from "./pid-kit.ts";
 
 /** Sets what personality shows, which in the simulation is the new image's own affair. */
 const NEW_PERSONALITY = 7;
@@ -41,7 +41,7 @@ function wordsOf(k: Kernel, mm: Ptr, personality: number): number[] {
 /** What the owner reads of a process. */
 function readTrace(k: Kernel, path: PathId, pid: number): ImageRead {
   const out = new TraceSnapshot();
-  const task = findTask(k, pid);
+  const task = taskOfPid(k, pid);
   const owner = caller(OWNER);
   let error: number;
   if (path === Path.stack) error = readStack(k, task, owner, out);
@@ -65,7 +65,7 @@ function againstExec(path: PathId, name: string, about: string, change: Change):
     paths: [path],
     quick: true,
     setup: (k) => {
-      const owned = makeOwned(k);
+      const owned = makeOwned(k, change);
       const exec = prepareExec(k, owned.task, change);
       const kept = keepMm(k, owned.task);
       return { owned, exec, kept, before: wordsOf(k, kept, 0), after: wordsOf(k, exec.mm, NEW_PERSONALITY) };
@@ -74,21 +74,27 @@ function againstExec(path: PathId, name: string, about: string, change: Change):
       reader: (k, { owned }): ImageRead => readTrace(k, path, owned.pid),
       exec: (k, { exec }): void => execWithPersonality(k, exec),
     },
-    check: (k, { owned, kept, before, after }, { reader }) =>
-      judgeImage(reader, [state(OPEN, ...before), state(closes(change) ? CLOSED : OPEN, ...after)]) ??
-      execsAreOver(k, owned, 1) ??
-      ownsAlone(k, owned.task) ??
-      countIs(k, "the old address space", kept + MM.mmUsers, 1),
+    check: (k, { owned, kept, before, after }, { reader }) => {
+      const [first, second] = accessAround(change);
+      return (
+        judgeImage(reader, [state(first, ...before), state(second, ...after)]) ??
+        execsAreOver(k, owned, 1) ??
+        ownsAlone(k, owned.task) ??
+        countIs(k, "the old address space", kept + MM.mmUsers, 1)
+      );
+    },
   });
 }
 
 const SETUID = "a reader who may see the old image, and a set-user-ID exec: nothing of the new one shows";
 const ORDINARY = "a reader and an exec: all that it sees is of one image";
 const NON_DUMPABLE = "a reader and an exec whose file may not be read: nothing of the new image shows";
+const OPENS = "a reader who may not see the old image, and an exec: nothing of the old one shows";
 
 export const stackExec = againstExec(Path.stack, "exec", ORDINARY, {});
 export const stackExecSetuid = againstExec(Path.stack, "exec-setuid", SETUID, { setuid: true });
 export const stackExecNonDumpable = againstExec(Path.stack, "exec-nondumpable", NON_DUMPABLE, { nonDumpable: true });
+export const stackExecOpens = againstExec(Path.stack, "exec-opens", OPENS, { opens: true });
 export const syscallExecSetuid = againstExec(Path.syscall, "exec-setuid", SETUID, { setuid: true });
 export const personalityExecSetuid = againstExec(Path.personality, "exec-setuid", SETUID, { setuid: true });
 

@@ -1,7 +1,7 @@
 /**
  * Processes that exec, and who looks at them: what the scenarios of the exec_update family share.
  *
- * A process has one owner, and begins with an image that is open to the owner. Its exec is prepared by the scenario's setup,
+ * A process has one owner, and begins with an image that is open to the owner, unless the exec is to open it. Its exec is prepared by the scenario's setup,
  * up to the point of no return, so that the threads run what others can see of it.
  */
 import { execPrepare } from "../../kernel/exec.ts";
@@ -19,6 +19,7 @@ import { LockClass } from "../../sync/lockdep.ts";
 import { RWSEM_WORDS } from "../../sync/rwsem.ts";
 import type { State } from "../history.ts";
 import { ORDINARY, SETUID_ROOT, programSpec } from "../model.ts";
+import { CLOSED, OPEN } from "../oracles/access.ts";
 
 /** Who owns the processes. */
 export const OWNER = 1000;
@@ -46,25 +47,28 @@ export interface Owned {
 
 /** What kind of exec it is. */
 export interface Change {
+  /** The old image may not be dumped: it is the exec that lets the owner look. */
+  readonly opens?: boolean;
   /** The new image has root's rights. */
   readonly setuid?: boolean;
   readonly nonDumpable?: boolean;
   readonly failsHalfway?: boolean;
 }
 
-/** True if the owner may not look at the image that an exec makes. */
-export function closes({ setuid, nonDumpable, failsHalfway }: Change): boolean {
-  return nonDumpable === true || (setuid === true && failsHalfway !== true);
+/** Whether the owner may look at the image that was there before an exec, and at the one that it makes. */
+export function accessAround({ opens, setuid, nonDumpable, failsHalfway }: Change): readonly [number, number] {
+  const closes = nonDumpable === true || (setuid === true && failsHalfway !== true);
+  return [opens === true ? CLOSED : OPEN, closes ? CLOSED : OPEN];
 }
 
-/** A process of the owner, a child of init, with the address space that it got by fork. */
-export function makeOwned(k: Kernel): Owned {
+/** A process of the owner, a child of init, with the address space that it got by fork. @param change its exec */
+export function makeOwned(k: Kernel, { opens }: Change = {}): Owned {
   const parent = findTask(k, 1);
   const pid = copyProcess(k, parent, 0);
   const task = findTask(k, pid);
   setIdentity(k, task, OWNER, OWNER, []);
   // A change of ids has made it undumpable.
-  k.m.store(k.m.load(task + TASK.mm) + MM.dumpable, 1);
+  if (opens !== true) k.m.store(k.m.load(task + TASK.mm) + MM.dumpable, 1);
   const signal = k.m.load(task + TASK.signal);
   return { pid, task, signal, sequence: k.m.load(signal + SIGNAL.execUpdateSeq) };
 }

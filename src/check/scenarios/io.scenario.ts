@@ -10,6 +10,7 @@ import { Path } from "../../kernel/knobs.ts";
 import { CRED, MM, SIGNAL, TASK } from "../../kernel/layout.ts";
 import { endWait } from "../../kernel/lock-wait.ts";
 import { findTask } from "../../kernel/pid.ts";
+import { isZombie } from "../../kernel/task.ts";
 import { setNoNewPrivs, tsyncBegin, tsyncFinish } from "../../kernel/tsync.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
@@ -23,8 +24,8 @@ import { scenario } from "../scenario.ts";
 import type { Change, Owned } from "./exec-images.ts";
 import {
   OWNER,
+  accessAround,
   caller,
-  closes,
   countIs,
   execsAreOver,
   keepMm,
@@ -58,9 +59,9 @@ function readIo(k: Kernel, pid: number, whole: boolean): IoRead {
   return { who: "owner", error, counters };
 }
 
-/** A process that has made a read. */
-function makeUsed(k: Kernel): Owned {
-  const owned = makeOwned(k);
+/** A process that has made a read. @param change its exec */
+function makeUsed(k: Kernel, change: Change = {}): Owned {
+  const owned = makeOwned(k, change);
   account(k, owned.task, 1);
   return owned;
 }
@@ -79,7 +80,7 @@ interface ExecPlan {
 }
 
 function planExec(k: Kernel, change: Change): ExecPlan {
-  const owned = makeUsed(k);
+  const owned = makeUsed(k, change);
   return { owned, exec: prepareExec(k, owned.task, change), kept: keepMm(k, owned.task) };
 }
 
@@ -92,7 +93,15 @@ function execWithIo(k: Kernel, prepared: ExecPrepared): boolean {
 
 /** Before and after an exec. */
 function statesOf(change: Change): State[] {
-  return [afterReads(OPEN, 1), afterReads(closes(change) ? CLOSED : OPEN, 2)];
+  const [before, after] = accessAround(change);
+  return [afterReads(before, 1), afterReads(after, 2)];
+}
+
+/** What is wrong with a process whose exec has failed behind its point of no return. */
+function failedHalfway(k: Kernel, task: Ptr): string | null {
+  if (!isZombie(k, task)) return "the process lives";
+  const uid = k.m.load(k.m.load(task + TASK.cred) + CRED.euid);
+  return uid === OWNER ? null : `the process has died as user ${uid}`;
 }
 
 /** A reader and an exec. */
@@ -113,7 +122,7 @@ function againstExec(name: string, about: string, change: Change, whole = true):
         judgeIo(reader, statesOf(change)) ??
         execsAreOver(k, owned, 1) ??
         countIs(k, "the task", owned.task + TASK.usage, 1) ??
-        (exec ? ownsAlone(k, owned.task) : null) ??
+        (exec ? ownsAlone(k, owned.task) : failedHalfway(k, owned.task)) ??
         countIs(k, "the old address space", kept + MM.mmUsers, 1)
       );
     },
@@ -132,6 +141,12 @@ export const execNonDumpable = againstExec(
   "exec-nondumpable",
   "as exec-setuid, but the new image is closed since its file may not be read",
   { nonDumpable: true },
+);
+
+export const execOpens = againstExec(
+  "exec-opens",
+  "a reader who may not see the old image, and an exec: the old image alone never shows",
+  { opens: true },
 );
 
 export const execFails = againstExec(
@@ -348,6 +363,28 @@ export const threadExit = scenario({
     countIs(k, "the credentials", k.m.load(owned.task + TASK.cred) + CRED.usage, 1) ??
     countIs(k, "the address space", k.m.load(owned.task + TASK.mm) + MM.mmUsers, 1) ??
     countIs(k, "the process", owned.signal + SIGNAL.sigcnt, 1),
+});
+
+export const threadFileExit = scenario({
+  name: "io/thread-exit-thread",
+  about: "a reader of task/<tid>/io, and the end of that thread: its own counters, or that there is no such thread",
+  paths: [Path.io],
+  quick: true,
+  setup: (k) => {
+    const owned = makeUsed(k);
+    const thread = makeThread(k, owned);
+    account(k, thread, 2);
+    return { owned, thread, tid: k.m.load(thread + TASK.pid) };
+  },
+  threads: {
+    reader: (k, { tid }): IoRead => readIo(k, tid, false),
+    exit: (k, { thread }): void => exitThread(k, thread, 0),
+  },
+  check: (k, { owned, thread }, { reader }) =>
+    (reader.error === -ESRCH ? null : judgeIo(reader, [afterReads(OPEN, 2)])) ??
+    execsAreOver(k, owned, 0) ??
+    ownsAlone(k, owned.task) ??
+    countIs(k, "the thread", thread + TASK.usage, 0),
 });
 
 export const exit = scenario({

@@ -16,15 +16,15 @@ import { tsyncBegin, tsyncFinish } from "../../kernel/tsync.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
 import type { State } from "../history.ts";
-import { CLOSED, OPEN } from "../oracles/access.ts";
+import { OPEN } from "../oracles/access.ts";
 import { KnownOrder, judgeKcmp } from "../oracles/kcmp.ts";
 import type { Scenario } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
 import type { Change, Owned } from "./exec-images.ts";
 import {
   OWNER,
+  accessAround,
   caller,
-  closes,
   countIs,
   execsAreOver,
   keepMm,
@@ -62,8 +62,9 @@ function finishExec(k: Kernel, exec: ExecPrepared): boolean {
 
 /** A task with its object, before it execs and, if it does, afterwards. */
 function statesOf(object: number, change: Change | null, next: number): State[] {
-  const before = state(OPEN, 1, object);
-  return change === null ? [before] : [before, state(closes(change) ? CLOSED : OPEN, 1, next)];
+  if (change === null) return [state(OPEN, 1, object)];
+  const [before, after] = accessAround(change);
+  return [state(before, 1, object), state(after, 1, next)];
 }
 
 /** An answer about two tasks, and about which ones it was. */

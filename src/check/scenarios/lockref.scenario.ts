@@ -102,8 +102,12 @@ export const lock = scenario({
     second: raiseLocked,
     reader: (k, plan): number | null => lookAt(k, plan),
   },
-  check: (k, { ref, gone }) =>
-    k.m.load(gone) === 2 && k.m.load(ref) === 0 ? null : `counted ${k.m.load(gone)}, the word is ${k.m.load(ref)}`,
+  check: (k, { ref, gone }, { reader }) => {
+    if (reader === null) return "the reader got no reference of an object that nobody has done away with";
+    return k.m.load(gone) === 2 && k.m.load(ref) === 0
+      ? null
+      : `counted ${k.m.load(gone)}, the word is ${k.m.load(ref)}`;
+  },
 });
 
 export const lockedDead = scenario({
@@ -120,5 +124,8 @@ export const lockedDead = scenario({
     },
     other: raiseLocked,
   },
-  check: (k, { gone }) => (k.m.load(gone) === 2 ? null : `counted ${k.m.load(gone)}`),
+  check: (k, { ref, gone }) => {
+    if (lockrefGetNotDead(k.t, ref, LockClass.dentry)) return "the object has come back";
+    return k.m.load(gone) === 2 ? null : `counted ${k.m.load(gone)}`;
+  },
 });

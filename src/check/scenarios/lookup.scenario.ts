@@ -20,9 +20,11 @@ import {
   HEIR_LIVES,
   PID,
   TID,
+  become,
   execHeir,
   firstLife,
   heirLife,
+  idsOf,
   judgeReferences,
   life,
   startOf,
@@ -155,6 +157,28 @@ export const opened = scenario({
   },
   check: (k, { task }, { reader }) =>
     judgeProcess(processOf(reader), 1, statesIn(REAPED, reader.span)) ?? judgeReferences(k, task, false),
+});
+
+const OWNERS = [life(), life({ ...idsOf(2), dumpable: false }), life({ ...idsOf(3), dumpable: false })];
+export const owner = scenario({
+  name: "lookup/setuid",
+  about: "a process changes its identity twice while it is looked up: user and group that are told are of one moment",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => firstLife(k),
+  threads: {
+    reader: (k, plan): Seen<SeenNode>[] => nameThenNode(k, server(k), plan),
+    writer: (k, { progress }): void => {
+      mayReach(k, progress, 1);
+      become(k, PID, 2);
+      hasReached(k, progress, 1);
+      reclaimNow(k);
+      mayReach(k, progress, 2);
+      become(k, PID, 3);
+      hasReached(k, progress, 2);
+    },
+  },
+  check: (k, _plan, { reader }) => judgeNames(reader, OWNERS) ?? judgeReferences(k, taskOfPid(k, PID), true),
 });
 
 export const heirByName = scenario({

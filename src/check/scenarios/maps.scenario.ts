@@ -185,6 +185,30 @@ export const shrinkAndMapBelow = scenario({
     judgeWalk([reader], SHRINK_AND_MAP, form) ?? judgeSpaces(k, rest, [{ mm, states: SHRINK_AND_MAP.slice(-1) }]),
 });
 
+/**
+ * What lies between the two system calls may show at any of the walk's steps. Bounded: each step may meet the writer at any
+ * of his; without, there are far more than half a million. The lookup by itself is explored to the end.
+ */
+export const shrinkWalk = scenario({
+  name: "maps/shrink-and-map-below-walk",
+  about: "a walk while a mapping loses its lower half, and another one is mapped there",
+  paths: PATHS,
+  extent: { kind: "bounded", preemptions: 3 },
+  setup: (k) => {
+    const mm = makeSpace(k, [anon(0, 4), anon(8, 9, R)]);
+    return { mm, rest: restBeside(k, [mm]) };
+  },
+  threads: {
+    reader: (k, { mm }): MapsStep[] => walkFrom(k, mm, MAPS),
+    writer: (k, { mm }): void => {
+      must(munmap(k, mm, at(0), 2 * PAGE_SIZE));
+      map(k, mm, anon(0, 2, RX));
+    },
+  },
+  check: (k, { mm, rest }, { reader }, form) =>
+    judgeWalk(reader, SHRINK_AND_MAP, form) ?? judgeSpaces(k, rest, [{ mm, states: SHRINK_AND_MAP.slice(-1) }]),
+});
+
 const REPLACE: States = [[anon(0, 4)], [anon(0, 1), anon(1, 3, RX), anon(3, 4)]];
 
 export const replace = scenario({
@@ -529,7 +553,8 @@ export const lastUser = scenario({
 
 export const twoUsers = scenario({
   name: "maps/two-users",
-  about: "two walks that pin and unpin the address space, and the process that leaves it",
+  about: "two users leave an address space at once while it is walked: whoever is last takes the mappings away",
+  paths: PATHS,
   setup: (k) => {
     const mm = makeSpace(k, [anon(0, 2)]);
     k.m.add(mm + MM.mmCount, 1);
@@ -543,7 +568,9 @@ export const twoUsers = scenario({
   },
   check: (k, { mm, rest }, { reader }, form) =>
     (reader.length === 0 ? null : judgeWalk(reader, [[anon(0, 2)]], form)) ??
-    judgeSpaces(k, rest, [{ mm, states: [[]] }]),
+    (k.m.load(mm + MM.mmUsers) === 0 && k.m.load(mm + MM.mmCount) === 1
+      ? judgeSpaces(k, rest, [{ mm, states: [[]] }])
+      : `there are ${k.m.load(mm + MM.mmUsers)} users and ${k.m.load(mm + MM.mmCount)} references`),
 });
 
 /** Addresses around 4 GiB, where the halves of a 64-bit value change together. */

@@ -7,9 +7,8 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
 import { MM, TASK } from "../../kernel/layout.ts";
 import { mmAccess } from "../../kernel/mm-access.ts";
-import { findTask } from "../../kernel/pid.ts";
 import { mmput } from "../../mm/mm.ts";
-import { CLOSED, OPEN } from "../oracles/access.ts";
+import { OPEN } from "../oracles/access.ts";
 import type { ImageRead } from "../oracles/identity.ts";
 import { judgeImage } from "../oracles/identity.ts";
 import type { Scenario } from "../scenario.ts";
@@ -17,8 +16,8 @@ import { scenario } from "../scenario.ts";
 import type { Change } from "./exec-images.ts";
 import {
   OWNER,
+  accessAround,
   caller,
-  closes,
   countIs,
   execsAreOver,
   keepMm,
@@ -28,13 +27,14 @@ import {
   state,
   takeOver,
 } from "./exec-images.ts";
+import { taskOfPid } from "./pid-kit.ts";
 
 /** Shown in the place of an address space that has no users any more. */
 const OVER = -1;
 
 /** The owner gets the address space, looks whether it is alive, and gives it back. */
 function openMm(k: Kernel, pid: number): ImageRead {
-  const mm = mmAccess(k, findTask(k, pid), PTRACE_MODE_READ_FSCREDS, caller(OWNER));
+  const mm = mmAccess(k, taskOfPid(k, pid), PTRACE_MODE_READ_FSCREDS, caller(OWNER));
   const read = { path: "mm_access", who: "owner", refusal: -EACCES } as const;
   if (mm < 0) return { ...read, error: mm, seen: [] };
   // What exit_mmap leaves of an address space has no mappings.
@@ -51,7 +51,7 @@ function againstExec(name: string, about: string, change: Change, kept: boolean)
     paths: [Path.mm_access],
     quick: true,
     setup: (k) => {
-      const owned = makeOwned(k);
+      const owned = makeOwned(k, change);
       const old = kept ? keepMm(k, owned.task) : k.m.load(owned.task + TASK.mm);
       return { owned, old, exec: prepareExec(k, owned.task, change) };
     },
@@ -59,12 +59,16 @@ function againstExec(name: string, about: string, change: Change, kept: boolean)
       reader: (k, { owned }): ImageRead => openMm(k, owned.pid),
       exec: (k, { exec }): boolean => execFinish(k, execCommit(k, takeOver(k, exec))),
     },
-    check: (k, { owned, old, exec: { mm } }, { reader }) =>
-      judgeImage(reader, [state(OPEN, old), state(closes(change) ? CLOSED : OPEN, mm)]) ??
-      execsAreOver(k, owned, 1) ??
-      ownsAlone(k, owned.task) ??
-      countIs(k, "the old address space", old + MM.mmUsers, kept ? 1 : 0) ??
-      countIs(k, "what is left of the old address space", old + MM.mmCount, kept ? 1 : 0),
+    check: (k, { owned, old, exec: { mm } }, { reader }) => {
+      const [before, after] = accessAround(change);
+      return (
+        judgeImage(reader, [state(before, old), state(after, mm)]) ??
+        execsAreOver(k, owned, 1) ??
+        ownsAlone(k, owned.task) ??
+        countIs(k, "the old address space", old + MM.mmUsers, kept ? 1 : 0) ??
+        countIs(k, "what is left of the old address space", old + MM.mmCount, kept ? 1 : 0)
+      );
+    },
   });
 }
 
@@ -81,6 +85,13 @@ export const execNonDumpable = againstExec(
   "exec-nondumpable",
   "a reader and an exec whose file may not be read: he never gets the new address space",
   { nonDumpable: true },
+  true,
+);
+
+export const execOpens = againstExec(
+  "exec-opens",
+  "a reader who may not see the old image, and an exec: he never gets the old address space",
+  { opens: true },
   true,
 );
 

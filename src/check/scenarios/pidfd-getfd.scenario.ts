@@ -10,7 +10,7 @@ import { FILE, FileKind, MM, TASK } from "../../kernel/layout.ts";
 import { pidfdGetfd } from "../../kernel/pidfd-getfd.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { refcountInc } from "../../sync/refcount.ts";
-import { CLOSED, OPEN } from "../oracles/access.ts";
+import { OPEN } from "../oracles/access.ts";
 import type { ImageRead } from "../oracles/identity.ts";
 import { judgeImage } from "../oracles/identity.ts";
 import type { Scenario } from "../scenario.ts";
@@ -18,8 +18,8 @@ import { scenario } from "../scenario.ts";
 import type { Change, Owned } from "./exec-images.ts";
 import {
   OWNER,
+  accessAround,
   caller,
-  closes,
   countIs,
   execsAreOver,
   keepMm,
@@ -64,7 +64,7 @@ interface FilePlan {
 }
 
 function planExec(k: Kernel, change: Change): FilePlan {
-  const owned = makeOwned(k);
+  const owned = makeOwned(k, change);
   const file = openFile(k, owned.task, OLD, true);
   // Another process has it too.
   refcountInc(k.m, file + FILE.count);
@@ -92,7 +92,8 @@ function againstExec(name: string, about: string, change: Change): Scenario {
     },
     check: (k, { owned, kept, file }, { reader }) => {
       // Between the two the descriptor is free: that shows only to who doesn't look again.
-      const states = [state(OPEN, OLD), state(closes(change) ? CLOSED : OPEN, NEW)];
+      const [before, after] = accessAround(change);
+      const states = [state(before, OLD), state(after, NEW)];
       return (
         judgeImage(reader, states) ??
         execsAreOver(k, owned, 1) ??
@@ -111,6 +112,12 @@ export const execSetuid = againstExec(
   "exec-setuid",
   "a reader who may have the old image's file, and a set-user-ID exec: he never gets the new one's",
   { setuid: true },
+);
+
+export const execOpens = againstExec(
+  "exec-opens",
+  "a reader who may not see the old image, and an exec: he never gets the old one's file",
+  { opens: true },
 );
 
 export const closeOnExec = scenario({

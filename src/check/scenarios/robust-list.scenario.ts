@@ -5,7 +5,6 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
 import { MM, TASK } from "../../kernel/layout.ts";
 import { RobustList, getRobustList, setRobustList } from "../../kernel/robust-list.ts";
-import { CLOSED, OPEN } from "../oracles/access.ts";
 import type { ImageRead } from "../oracles/identity.ts";
 import { judgeImage } from "../oracles/identity.ts";
 import type { Scenario } from "../scenario.ts";
@@ -13,8 +12,8 @@ import { scenario } from "../scenario.ts";
 import type { Change } from "./exec-images.ts";
 import {
   OWNER,
+  accessAround,
   caller,
-  closes,
   countIs,
   execsAreOver,
   keepMm,
@@ -38,7 +37,7 @@ function againstExec(name: string, about: string, change: Change): Scenario {
     paths: [Path.get_robust_list],
     quick: true,
     setup: (k) => {
-      const owned = makeOwned(k);
+      const owned = makeOwned(k, change);
       setRobustList(k, owned.task);
       const kept = keepMm(k, owned.task);
       return { owned, exec: prepareExec(k, owned.task, change), kept, head: k.m.load64(owned.task + TASK.robustList) };
@@ -51,7 +50,8 @@ function againstExec(name: string, about: string, change: Change): Scenario {
       const newHead = k.m.load64(owned.task + TASK.robustList);
       if (newHead === head || newHead === 0) return `the new list begins at ${newHead}, the old one at ${head}`;
       // The list is dropped before the write section begins.
-      const states = [state(OPEN, head), state(OPEN, 0), state(closes(change) ? CLOSED : OPEN, newHead)];
+      const [before, after] = accessAround(change);
+      const states = [state(before, head), state(before, 0), state(after, newHead)];
       return (
         judgeImage(reader, states) ??
         execsAreOver(k, owned, 1) ??
@@ -68,4 +68,10 @@ export const execSetuid = againstExec(
   "exec-setuid",
   "a reader who may see the old image, and a set-user-ID exec: he never sees the new one's list",
   { setuid: true },
+);
+
+export const execOpens = againstExec(
+  "exec-opens",
+  "a reader who may not see the old image, and an exec: he never sees the old one's list",
+  { opens: true },
 );

@@ -94,7 +94,7 @@ function tryCarve(k: Kernel, area: SlabArea, count: number): Ptr {
 
 export const full = scenario({
   name: "slab/full",
-  about: "the arena is nearly full: who asks for too much gets nothing, and others no words of anybody else",
+  about: "the arena is nearly full: who asks for too much gets nothing, others what there is, and nothing is lost",
   quick: true,
   setup: (k) => makeArea(k, 10),
   threads: {
@@ -104,9 +104,12 @@ export const full = scenario({
   },
   check: (k, area, { first, second, third }) => {
     const got = [first, second, third].filter(([at]) => at !== NULL).sort(([a], [b]) => a - b);
-    const end = k.m.load(area.limit);
-    const apart = got.every(([at, count], i) => at + count <= (got[i + 1]?.[0] ?? end));
-    return apart ? null : `words were given out twice: ${got.map(([at, count]) => `${at} + ${count}`).join(", ")}`;
+    const words = got.map(([at, count]) => `${at} + ${count}`).join(", ");
+    // There is room for two of them, whoever they are, and behind them for nobody else.
+    if (got.length !== 2) return `${got.length} have got words: ${words}`;
+    const end = k.m.load(area.breakAt);
+    const inRow = got.every(([at, count], i) => at + count === (got[i + 1]?.[0] ?? end));
+    return inRow && end <= k.m.load(area.limit) ? null : `words were given out twice, or are lost: ${words}`;
   },
 });
 

@@ -11,17 +11,20 @@ interface Plan {
   readonly ready: Ptr;
   /** Raised with each wake-up. */
   readonly generation: Ptr;
+  /** Not 0 once a sleeper has been killed. */
+  readonly killed: Ptr;
 }
 
 function plan(k: Kernel): Plan {
-  return { ready: words(k, 1), generation: words(k, 1) };
+  return { ready: words(k, 1), generation: words(k, 1), killed: words(k, 1) };
 }
 
-/** Sleeps until so much is ready. */
-function sleepUntil(k: Kernel, { ready, generation }: Plan, much: number): void {
+/** Sleeps until so much is ready. @returns false if the sleeper was killed before */
+function sleepUntil(k: Kernel, { ready, generation }: Plan, much: number): boolean {
   for (;;) {
     const seen = k.m.load(generation);
-    if (k.m.load(ready) >= much) return;
+    if (k.m.load(ready) >= much) return true;
+    if (k.t.interrupted()) return false;
     sleepOn(k.t, generation, seen);
   }
 }
@@ -72,6 +75,52 @@ export const turns = scenario({
     },
   },
   check: (k, { ready }) => (k.m.load(ready) === 3 ? null : `${k.m.load(ready)} announcements`),
+});
+
+/** A sleeper that is killed: {@link sleeper}, and whether it had what it waited for. */
+function victim(k: Kernel, plan: Plan): [number, number, boolean] {
+  k.t.interruptWord = plan.killed;
+  const before = k.m.load(k.t.rcuWord);
+  const had = sleepUntil(k, plan, 1);
+  return [before, k.m.load(k.t.rcuWord), had];
+}
+
+export const kill = scenario({
+  name: "waitqueue/kill",
+  about:
+    "of two sleepers one is killed, which wakes both: it goes, or has what it waited for; the other sleeps on for it",
+  quick: true,
+  together: true,
+  setup: plan,
+  threads: {
+    victim,
+    other: sleeper,
+    killer: (k, plan): void => {
+      k.m.store(plan.killed, 1);
+      k.m.add(plan.generation, 1);
+      wakeAll(k.t, plan.generation);
+    },
+    waker: announce,
+  },
+  check: (k, { ready }, { victim, other }) => {
+    const changed = [victim, other].find(([before, after]) => before === 0 || before !== after);
+    if (changed !== undefined) return `a sleeper's word of RCU: ${changed.join(", then ")}`;
+    return k.m.load(ready) === 1 ? null : `${k.m.load(ready)} announcements`;
+  },
+});
+
+/** Nobody wakes who is killed, as long as he sleeps: the time limit of his sleep does. */
+export const killUnwoken = scenario({
+  name: "waitqueue/kill-unwoken",
+  about:
+    "a sleeper is killed by a word that nobody wakes it for: it finds that by itself, and is online for RCU as before",
+  quick: true,
+  together: true,
+  setup: plan,
+  timeouts: 1,
+  threads: { victim, killer: (k, { killed }): void => k.m.store(killed, 1), waker: announce },
+  check: (_k, _plan, { victim: [before, after] }) =>
+    before !== 0 && before === after ? null : `the sleeper's word of RCU: ${before}, then ${after}`,
 });
 
 export const parked = scenario({
