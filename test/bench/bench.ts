@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- [--json] [--rounds N] [read] [build] [walk] [mutate] [start]`: measures on this machine, as root. Without names, all.
+ * `npm run bench -- [--json] [--rounds N] [read] [build] [walk] [mutate] [start] [explore]`: measures on this machine, as root. Without names, all.
  * The load at the start belongs to every figure and is printed with it.
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { exploreSpeed } from "./explore.ts";
 import { readCost } from "./read-cost.ts";
 import { buildCost, mutatorSpeed, startCost, walkCost } from "./table.ts";
 
@@ -13,6 +14,7 @@ const BENCHES: Record<string, (rounds: number) => unknown> = {
   walk: walkCost,
   mutate: () => [mutatorSpeed("webserver", 2000), mutatorSpeed("churn", 500), mutatorSpeed("10k", 200)],
   start: (rounds) => [startCost("idle", rounds), startCost("webserver", rounds)],
+  explore: exploreSpeed,
 };
 
 const { values, positionals } = parseArgs({

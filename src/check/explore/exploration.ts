@@ -35,6 +35,8 @@ export type Findings = Omit<Report, "scenario" | "form">;
 export const STEP_LIMIT = 20_000;
 /** Executions by chance before the search, from which most of the shared words are learnt. */
 const LEARNING = { seed: 1, depth: 4, runs: 400, enough: 60 };
+/** The first executions, and then one of so many, run all code: what threads do must not depend on chance. */
+const CHECKED = { first: 16, oneOf: 256 };
 /** Executions between two looks at the clock. */
 const LOOK_EVERY = 64;
 /** Milliseconds between two reports of progress. */
@@ -78,7 +80,7 @@ export class Exploration {
     let without = 0;
     do {
       machine.words.grown = machine.words.moreTracked = false;
-      machine.run(search);
+      machine.runFrom(search);
       without = machine.words.grown || machine.words.moreTracked ? 0 : without + 1;
     } while (without < LEARNING.enough && search.advance(machine));
     machine.stopAtGrowth = true;
@@ -120,7 +122,9 @@ export class Exploration {
   private repeat(): Outcome {
     const { machine, search } = this;
     machine.words.moreTracked = false;
-    let outcome = machine.runFrom(search);
+    const number = this.executions + this.blocked;
+    const checked = number < CHECKED.first || number % CHECKED.oneOf === 0;
+    let outcome = checked ? machine.run(search) : machine.runFrom(search);
     while (machine.words.moreTracked && outcome !== "grown") {
       machine.words.moreTracked = false;
       outcome = machine.run(search);

@@ -5,12 +5,16 @@
  * The strategy is then asked who makes the next step. As long as that is the same thread, it never stops: the access is
  * done and its result returned. Else the thread yields, and the machine makes the step of another one.
  *
+ * What a thread does is written down (behaviour.ts), and its code runs only when it is given answers that it has never been
+ * given before: then it begins anew, is given all its answers again, and goes on by itself for the rest of the execution.
+ *
  * Sleeping: a wait ends by a notification, or by running out of time where the scenario allows that: so often in each
  * thread, at any moment. A nap ends as soon as a write changes the word: what the thread does next, it does whenever the
  * strategy likes, so nothing is lost by not sleeping longer, and no thread ever keeps another one from its next step. That
  * is what the search for traces (dpor.ts) builds upon.
  */
 import type { Ptr } from "../../sync/atomics.ts";
+import { Behaviour, ENDED, ROOT, UNKNOWN } from "./behaviour.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import { copyOf } from "./copy.ts";
 import { HappensBefore, Ordered } from "./happens-before.ts";
@@ -20,11 +24,11 @@ import { Objects } from "./objects.ts";
 import type { OpId } from "./operation.ts";
 import { Effect, LOG_TIMEOUT, MAX_THREADS, OP_NAMES, Op } from "./operation.ts";
 import type { FailureKind } from "./report.ts";
-import { runtime } from "./runtime.ts";
+import { resultOf, runtime } from "./runtime.ts";
 import { SharedWords, WordFlag } from "./shared-words.ts";
 import { Steps } from "./steps.ts";
+import { Stopped } from "./stopped.ts";
 import type { Fiber, Subject } from "./subject.ts";
-import { ThreadLog, accessKey } from "./thread-log.ts";
 
 /** Decides who makes the next step. */
 export interface Strategy {
@@ -78,8 +82,8 @@ const NOBODY = -1;
 /** Before the first execution. */
 const NO_STRATEGY: Strategy = { prefix: 0, choose: () => NOBODY, stepped: () => undefined };
 
-/** Thrown into code that can't be stopped otherwise; the failure is known already. */
-class Stopped extends Error {}
+/** Accesses that are kept of a thread's behaviour: a few ten megabytes. */
+const BEHAVIOUR_LIMIT = 2 ** 20;
 
 export class Machine {
   readonly subject: Subject;
@@ -110,8 +114,14 @@ export class Machine {
   private readonly checkpoints: Checkpoint[];
   private readonly threads: number;
   private readonly stepLimit: number;
-  private readonly fibers: Fiber[] = [];
-  private readonly logs: ThreadLog[] = [];
+  /** Of each thread, its code if that runs by itself. */
+  private readonly fibers: (Fiber | null)[] = [];
+  private readonly behaviours: Behaviour[] = [];
+  private readonly verdict = new Behaviour();
+  /** All code runs, whether it's known what it does or not. */
+  private checking = false;
+  /** Code has run, and may have changed objects. */
+  private touched = true;
   private readonly marks: Marks;
   private readonly state = new Uint8Array(MAX_THREADS);
   private readonly op = new Uint8Array(MAX_THREADS);
@@ -129,8 +139,6 @@ export class Machine {
   private napping = 0;
   /** Threads are brought to their next step, not beyond it. */
   private collecting = false;
-  /** A thread is brought to where it was. */
-  private repeating = false;
   /** Threads that the last step has woken, in order. */
   private readonly woken: number[] = [];
 
@@ -147,7 +155,7 @@ export class Machine {
     this.words = new SharedWords(memory.size());
     this.order = new HappensBefore(this.threads, this.steps);
     this.objects = new Objects(memory.size(), this.threads, subject.objects, this.words, this.order);
-    const notes = runtime.connect(this, this.arena, this.words.flags, this.journal);
+    const notes = runtime.connect(this, memory, this.words.flags, this.journal);
     for (let i = 0; i < notes.length; i += 3) this.objects.noteInitial(notes[i], notes[i + 1], notes[i + 2]);
     for (let t = 0; t < this.threads; t++) {
       this.rcuWord[t] = threads[t].rcuWord;
@@ -159,28 +167,46 @@ export class Machine {
     const seen = new Set<object>();
     this.checkpoint = new Checkpoint(subject.roots, seen);
     this.checkpoints = threads.map(({ root }) => new Checkpoint([root], seen));
-    for (let t = 0; t < this.threads; t++) this.logs.push(new ThreadLog());
+    for (let t = 0; t < this.threads; t++) this.behaviours.push(new Behaviour());
   }
 
-  /** One execution, from the beginning. */
+  /** One execution, from the beginning. The threads' code runs, and has to do what it did before. */
   run(strategy: Strategy): Outcome {
-    this.strategy = strategy;
+    this.checking = true;
     this.reset();
-    this.collecting = true;
-    for (let t = 0; t < this.threads && this.failure === null; t++) this.resume(t, undefined);
-    this.collecting = false;
-    return this.goOn();
+    for (let t = 0; t < this.threads; t++) this.fibers[t] = this.begin(t);
+    return this.runAll(strategy);
   }
 
   /**
-   * One execution, from the first step that is not as in the one before. What comes before that step is undone only as far
-   * as threads' own objects go, and these come to the same place by being given the same answers again.
-   * @pre the execution before didn't fail, and words are shared and tracked as they were then
+   * One execution, from the first step that is not as in the one before. Code runs only where it's not known what it does.
+   * @pre the execution before didn't fail; words are shared and tracked as they were then, or the strategy has no prefix
    */
   runFrom(strategy: Strategy): Outcome {
-    if (strategy.prefix === 0) return this.run(strategy);
+    this.checking = false;
+    if (this.behaviours.some(({ size }) => size > BEHAVIOUR_LIMIT)) return this.runAnew(strategy);
+    if (this.verdict.size > BEHAVIOUR_LIMIT) this.verdict.clear();
+    if (strategy.prefix === 0) {
+      this.reset();
+      return this.runAll(strategy);
+    }
     this.strategy = strategy;
     this.rewind(strategy.prefix);
+    return this.goOn();
+  }
+
+  /** One execution, from the beginning, when what is known of the threads has become too much. */
+  private runAnew(strategy: Strategy): Outcome {
+    for (const behaviour of this.behaviours) behaviour.clear();
+    this.reset();
+    return this.runAll(strategy);
+  }
+
+  private runAll(strategy: Strategy): Outcome {
+    this.strategy = strategy;
+    this.collecting = true;
+    for (let t = 0; t < this.threads && this.failure === null; t++) this.resume(t, 0);
+    this.collecting = false;
     return this.goOn();
   }
 
@@ -189,62 +215,64 @@ export class Machine {
     this.journal.undo(0);
     this.order.journal.undo(0);
     this.objects.journal.undo(0);
-    this.checkpoint.restore();
+    if (this.touched) this.restore();
     this.steps.count = 0;
     this.failure = null;
     this.enabled = this.ready = (1 << this.threads) - 1;
     this.napping = 0;
     this.woken.length = 0;
     for (let t = 0; t < this.threads; t++) {
-      this.logs[t].rewind(0, 0);
       this.state[t] = READY;
       this.timeoutsLeft[t] = this.subject.timeouts;
       this.results[t] = undefined;
-      this.checkpoints[t].restore();
-      this.fibers[t] = this.subject.threads[t].start();
+      this.behaviours[t].node = ROOT;
+      this.fibers[t] = null;
     }
+  }
+
+  /** Makes objects what they were before the first execution. */
+  private restore(): void {
+    this.checkpoint.restore();
+    for (const checkpoint of this.checkpoints) checkpoint.restore();
+    this.touched = false;
   }
 
   /** Makes everything what it was before step `i` of the execution before. */
   private rewind(i: number): void {
-    const { marks, logs } = this;
+    const { marks } = this;
     this.journal.undo(marks.arena[i]);
     this.order.journal.undo(marks.order[i]);
     this.objects.journal.undo(marks.objects[i]);
-    this.checkpoint.restore();
+    if (this.touched) this.restore();
     this.steps.count = i;
     this.failure = null;
     this.enabled = marks.enabled[i];
     this.ready = marks.ready[i];
     this.napping = marks.napping[i];
     this.woken.length = 0;
-    this.repeating = true;
-    for (let t = 0; t < this.threads && this.failure === null; t++) {
+    for (let t = 0; t < this.threads; t++) {
       const at = i * MAX_THREADS + t;
-      logs[t].rewind(marks.results[at], marks.reads[at]);
       this.timeoutsLeft[t] = marks.timeouts[at];
       this.asleepSince[t] = marks.asleepSince[at];
       this.state[t] = marks.state[at];
-      this.repeat(t);
+      this.fibers[t] = null;
+      this.return(t, marks.node[at]);
     }
-    this.repeating = false;
   }
 
-  /** Brings a thread to where its log ends. */
-  private repeat(thread: number): void {
-    // Whoever has ended left its result; what its objects are, nobody asks.
+  /** A thread is where it was. */
+  private return(thread: number, node: number): void {
+    const behaviour = this.behaviours[thread];
+    behaviour.node = node;
+    // Whoever has ended left its result.
     if (this.state[thread] === DONE) return;
-    this.checkpoints[thread].restore();
-    const fiber = this.subject.threads[thread].start();
-    this.fibers[thread] = fiber;
-    this.current = thread;
-    runtime.repeat(this.logs[thread]);
-    try {
-      if (fiber.next().done && this.failure === null) this.failEnd(thread);
-    } catch (error) {
-      if (this.failure === null) this.failure = classify(error, this.subject.threads[thread].name);
-    }
-    this.current = NOBODY;
+    this.reach(thread, behaviour.op as OpId, behaviour.site, behaviour.at, behaviour.a, behaviour.b);
+  }
+
+  /** A thread's code, before its first line. */
+  private begin(thread: number): Fiber {
+    this.touched = true;
+    return this.subject.threads[thread].start();
   }
 
   private goOn(): Outcome {
@@ -255,7 +283,7 @@ export class Machine {
 
   /** Notes where everything is before the next step, for {@link Machine.rewind}. */
   private mark(i: number): void {
-    const { marks, logs } = this;
+    const { marks } = this;
     marks.arena[i] = this.journal.length;
     marks.order[i] = this.order.journal.length;
     marks.objects[i] = this.objects.journal.length;
@@ -264,8 +292,7 @@ export class Machine {
     marks.napping[i] = this.napping;
     for (let t = 0; t < this.threads; t++) {
       const at = i * MAX_THREADS + t;
-      marks.results[at] = logs[t].length;
-      marks.reads[at] = logs[t].reads.length;
+      marks.node[at] = this.behaviours[t].node;
       marks.timeouts[at] = this.timeoutsLeft[t];
       marks.asleepSince[at] = this.asleepSince[t];
       marks.state[at] = this.state[t];
@@ -278,7 +305,7 @@ export class Machine {
     if (this.failure !== null) return -1;
     this.wakeUp();
     if (this.state[thread] !== READY) return this.choose();
-    this.remember(thread, value);
+    this.behaviours[thread].answer(value);
     this.next = NOBODY;
     this.resume(thread, value);
     return this.hasEnded(thread) ? this.choose() : this.next;
@@ -289,8 +316,8 @@ export class Machine {
     if (this.woken.length === 0) return;
     this.collecting = true;
     for (const thread of this.woken) {
-      const value = this.op[thread] === Op.wait ? true : 0;
-      this.remember(thread, value);
+      const value = this.op[thread] === Op.wait ? 1 : 0;
+      this.behaviours[thread].answer(value);
       this.observer?.woken(thread, this.at[thread], this.site[thread]);
       if (this.failure === null) this.resume(thread, value);
     }
@@ -298,18 +325,37 @@ export class Machine {
     this.collecting = false;
   }
 
-  /** A thread runs until it has to yield. */
-  private resume(thread: number, value: number | boolean | undefined): void {
+  /** A thread goes on until it has to yield. @param value the answer to its access, if it has made one */
+  private resume(thread: number, value: number): void {
     this.current = thread;
-    runtime.enter(thread, this.logs[thread], this.everyAccess || this.log !== null);
+    runtime.enter(thread, this.behaviours[thread], this.everyAccess || this.log !== null);
     try {
       const fiber = this.fibers[thread];
-      const next = value === undefined ? fiber.next() : fiber.next(value);
-      if (next.done) this.end(thread, next.value);
+      if (fiber === null) this.walk(thread);
+      else this.runCode(thread, fiber, value);
     } catch (error) {
       if (this.failure === null) this.failure = classify(error, this.subject.threads[thread].name);
     }
     this.current = NOBODY;
+  }
+
+  /** A thread does what is known of it, then its code takes over. */
+  private walk(thread: number): void {
+    const behaviour = this.behaviours[thread];
+    runtime.walk();
+    if (behaviour.op === ENDED) this.end(thread, behaviour.result);
+    if (behaviour.op !== UNKNOWN) return;
+    const fiber = this.begin(thread);
+    this.fibers[thread] = fiber;
+    runtime.repeat(ROOT);
+    this.runCode(thread, fiber, 0);
+  }
+
+  private runCode(thread: number, fiber: Fiber, value: number): void {
+    const next = fiber.next(resultOf(this.op[thread], value) as number | boolean);
+    if (!next.done || this.failure !== null) return;
+    if (this.behaviours[thread].end(next.value)) this.end(thread, next.value);
+    else this.failEnd(thread);
   }
 
   private end(thread: number, result: unknown): void {
@@ -354,21 +400,36 @@ export class Machine {
       this.fail("deadlock", `nobody is left to wake them: ${this.describeAll()}`);
       return;
     }
-    runtime.leave();
     try {
-      const wrong = this.subject.judge(this.results.map(copyOf));
+      const wrong = this.giveVerdict();
       if (wrong !== null) this.fail("oracle", wrong);
     } catch (error) {
-      this.failure = classify(error, "the verdict");
+      if (this.failure === null) this.failure = classify(error, "the verdict");
     }
   }
 
+  /** @returns what is wrong, or null */
+  private giveVerdict(): string | null {
+    const { verdict } = this;
+    verdict.node = ROOT;
+    for (const behaviour of this.behaviours) verdict.tell(behaviour.resultNumber);
+    const from = verdict.node;
+    runtime.leave(verdict);
+    if (!this.checking) runtime.walk();
+    if (this.checking || verdict.op === UNKNOWN) {
+      runtime.repeat(from);
+      this.touched = true;
+      const wrong = this.subject.judge(this.results.map(copyOf));
+      if (!verdict.end(wrong)) this.fail("nondeterminism", "the verdict on the same results was another one");
+    }
+    return verdict.result as string | null;
+  }
+
   /** See runtime.ts. */
-  access(op: OpId, site: number, at: Ptr, a: number, b: number): number | boolean | undefined {
+  access(op: OpId, site: number, at: Ptr, a: number, b: number): number | undefined {
     const thread = this.current;
     if (thread === NOBODY) return this.alone(op, at, a, b);
     if (this.failure !== null) return undefined;
-    if (this.repeating) return this.reach(op, site, at, a, b);
     if (runtime.budget <= 0) this.words.share(at);
     this.observer?.reached(thread);
     if (this.everyAccess) {
@@ -376,25 +437,21 @@ export class Machine {
     } else if ((this.words.flags[at] & WordFlag.shared) === 0) {
       const local = this.isLocal(op, site, at, a, thread);
       if (local || this.failure !== null) this.log?.push(thread);
-      if (local) return this.atOnce(op, site, at, a, b, thread);
+      if (local) return this.atOnce(op, at, a, b, thread);
       if (this.failure !== null) return undefined;
     }
-    this.reach(op, site, at, a, b);
+    this.reach(thread, op, site, at, a, b);
     if (this.collecting) return undefined;
     this.next = this.choose();
     if (this.next !== thread || op > Op.compareExchange || this.napping !== 0) return undefined;
     const value = this.perform(thread);
-    if (this.failure === null) {
-      this.remember(thread, value);
-      return value;
-    }
+    if (this.failure === null) return value;
     this.next = NOBODY;
     return undefined;
   }
 
-  /** The current thread is about to make a step. */
-  private reach(op: OpId, site: number, at: Ptr, a: number, b: number): undefined {
-    const thread = this.current;
+  /** A thread is about to make a step. */
+  private reach(thread: number, op: OpId, site: number, at: Ptr, a: number, b: number): void {
     this.op[thread] = op;
     this.site[thread] = site;
     this.at[thread] = at;
@@ -455,32 +512,25 @@ export class Machine {
     return op === Op.compareExchange ? this.arena[at] === a : op >= Op.store && op < Op.compareExchange;
   }
 
-  private atOnce(op: OpId, site: number, at: Ptr, a: number, b: number, thread: number): number | boolean {
+  private atOnce(op: OpId, at: Ptr, a: number, b: number, thread: number): number {
     if ((this.words.flags[at] & WordFlag.quiescent) !== 0) this.rest(op, at, a, thread);
-    const value = op === Op.wait || op === Op.nap || op === Op.notify ? 0 : this.apply(op, at, a, b);
-    const result = op === Op.wait ? true : value;
     runtime.budget--;
-    this.logs[thread].append(accessKey(site, at), Number(result));
-    return result;
-  }
-
-  /** A thread gets the result of its access. */
-  private remember(thread: number, value: number | boolean): void {
-    this.logs[thread].append(accessKey(this.site[thread], this.at[thread]), Number(value));
+    if (op === Op.wait) return 1;
+    return op === Op.nap || op === Op.notify ? 0 : this.apply(op, at, a, b);
   }
 
   /** An access of setup or verdict. */
-  private alone(op: OpId, at: Ptr, a: number, b: number): number | boolean {
+  private alone(op: OpId, at: Ptr, a: number, b: number): number {
     if (op === Op.notify) return 0;
     if (op === Op.wait || op === Op.nap) {
       if (this.arena[at] === a) throw new Error("the verdict of a scenario sleeps");
-      return op === Op.wait ? true : 0;
+      return op === Op.wait ? 1 : 0;
     }
     return this.apply(op, at, a, b);
   }
 
   /** The step of a thread. @returns its result, unless the thread sleeps now */
-  private perform(thread: number): number | boolean {
+  private perform(thread: number): number {
     const { steps, order } = this;
     const i = steps.count;
     const at = this.at[thread];
@@ -516,7 +566,7 @@ export class Machine {
   }
 
   /** Does what the operation of step `i` does, and notes what that affects. */
-  private effect(i: number, op: OpId, at: Ptr, thread: number): number | boolean {
+  private effect(i: number, op: OpId, at: Ptr, thread: number): number {
     const { steps, arena } = this;
     steps.onQueue[i] = Effect.none;
     steps.onWord[i] = Effect.read;
@@ -533,12 +583,11 @@ export class Machine {
     return value;
   }
 
-  /** Does an operation on a word. */
-  private apply(op: OpId, at: Ptr, a: number, b: number): number {
+  /** See runtime.ts. */
+  apply(op: OpId, at: Ptr, a: number, b: number): number {
     const { arena } = this;
     const before = arena[at];
-    if (op === Op.load) return before;
-    if (op === Op.loadU32) return before >>> 0;
+    if (op <= Op.loadU32) return before;
     if (op === Op.compareExchange && before !== a) return before;
     this.journal.note(at);
     switch (op) {
@@ -565,13 +614,13 @@ export class Machine {
     }
   }
 
-  private sleep(i: number, op: OpId, at: Ptr, thread: number): number | boolean {
+  private sleep(i: number, op: OpId, at: Ptr, thread: number): number {
     const { steps } = this;
     const sleeps = this.arena[at] === steps.a[i];
     steps.result[i] = sleeps ? 1 : 0;
     // Whether it sleeps or not; see happens-before.ts.
     if (op === Op.wait) steps.onQueue[i] = Effect.write;
-    if (!sleeps) return op === Op.wait ? true : 0;
+    if (!sleeps) return op === Op.wait ? 1 : 0;
     this.asleepSince[thread] = i;
     this.ready &= ~(1 << thread);
     if (op === Op.nap) {
@@ -585,13 +634,13 @@ export class Machine {
     return 0;
   }
 
-  private timeOut(i: number, thread: number): boolean {
+  private timeOut(i: number, thread: number): number {
     this.steps.onWord[i] = Effect.none;
     this.steps.onQueue[i] = Effect.write;
     this.steps.result[i] = 0;
     this.timeoutsLeft[thread]--;
     this.setReady(thread);
-    return false;
+    return 0;
   }
 
   private notify(i: number, at: Ptr, count: number): number {
@@ -665,10 +714,13 @@ export class Machine {
   }
 
   /** See runtime.ts. */
-  strayed(op: OpId, site: number, at: Ptr): void {
-    const { name } = this.subject.threads[this.current];
-    const now = `${OP_NAMES[op]} of ${this.nameWord(at)}, ${this.place(this.current, site)}`;
-    this.fail("nondeterminism", `${name} was given the same answers, and does something else: ${now}`);
+  strayed(op: number, site: number, at: Ptr): void {
+    const who = this.current === NOBODY ? "the verdict" : this.subject.threads[this.current].name;
+    const what = `${OP_NAMES[op] ?? "a plain access"} of ${this.nameWord(at)}`;
+    this.fail(
+      "nondeterminism",
+      `${who} was given the same answers, and does something else: ${what}, ${this.placeOf(site)}`,
+    );
   }
 
   private failEnd(thread: number): void {
@@ -704,9 +756,12 @@ export class Machine {
   }
 
   private place(thread: number, site: number): string {
+    return `${this.subject.threads[thread].name} at ${this.placeOf(site)}`;
+  }
+
+  private placeOf(site: number): string {
     const where = this.subject.sites[site];
-    const { name } = this.subject.threads[thread];
-    return where === undefined || where === null ? `${name} at site ${site}` : `${name} at ${where.file}:${where.line}`;
+    return where === undefined || where === null ? `site ${site}` : `${where.file}:${where.line}`;
   }
 }
 

@@ -10,9 +10,8 @@ export class Marks {
   readonly enabled: Uint8Array;
   readonly ready: Uint8Array;
   readonly napping: Uint8Array;
-  /** By step and thread: lengths of its log, its sleeps that may run out of time, when it fell asleep, its state. */
-  readonly results: Int32Array;
-  readonly reads: Int32Array;
+  /** By step and thread: where it is (behaviour.ts), its sleeps that may run out of time, when it fell asleep, its state. */
+  readonly node: Int32Array;
   readonly timeouts: Int32Array;
   readonly asleepSince: Int32Array;
   readonly state: Uint8Array;
@@ -24,8 +23,7 @@ export class Marks {
     this.enabled = new Uint8Array(steps);
     this.ready = new Uint8Array(steps);
     this.napping = new Uint8Array(steps);
-    this.results = new Int32Array(steps * MAX_THREADS);
-    this.reads = new Int32Array(steps * MAX_THREADS);
+    this.node = new Int32Array(steps * MAX_THREADS);
     this.timeouts = new Int32Array(steps * MAX_THREADS);
     this.asleepSince = new Int32Array(steps * MAX_THREADS);
     this.state = new Uint8Array(steps * MAX_THREADS);

@@ -24,6 +24,20 @@ export const Op = {
 
 export type OpId = (typeof Op)[keyof typeof Op];
 
+/** Plain accesses, as code makes them: never delayed. */
+export const PlainOp = {
+  store: 16,
+  store64: 17,
+  zero: 18,
+  copyIn: 19,
+  copyOut: 20,
+  byteAt: 21,
+  latin1: 22,
+  note: 23,
+} as const;
+
+export type PlainOpId = (typeof PlainOp)[keyof typeof PlainOp];
+
 /** Names of the operations, by id. */
 export const OP_NAMES: readonly string[] = Object.keys(Op);
 

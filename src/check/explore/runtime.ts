@@ -4,47 +4,66 @@
  *
  * There is one for a process, since transformed modules find it where they are loaded; machines take turns with it.
  */
-import type { Memory, Ptr } from "../../sync/atomics.ts";
+import type { Ptr } from "../../sync/atomics.ts";
+import { Memory } from "../../sync/atomics.ts";
+import { Behaviour, ENDED } from "./behaviour.ts";
+import { Contents } from "./contents.ts";
 import { Journal } from "./journal.ts";
-import type { OpId } from "./operation.ts";
-import { Op } from "./operation.ts";
+import type { OpId, PlainOpId } from "./operation.ts";
+import { Op, PlainOp } from "./operation.ts";
 import { SPECIAL, readerFlag, writerFlag } from "./shared-words.ts";
-import { ThreadLog, accessKey } from "./thread-log.ts";
+import { Stopped } from "./stopped.ts";
+
+const TWO_32 = 2 ** 32;
 
 /** No flags are these: no access is done at once. */
 const NEVER = -1;
 /** Accesses that a thread makes at once, at most: then it may well be waiting for somebody. */
 const AT_ONCE = 100_000;
 
+/** Answer of what gives nothing. */
+const NOTHING = 0;
+
 /** The machine, for accesses that need it. */
 export interface Accesses {
-  /** An access of the current thread. @returns its result, or undefined if the thread has to yield */
-  access(op: OpId, site: number, at: Ptr, a: number, b: number): number | boolean | undefined;
+  /** An access of the current thread. @returns its answer, or undefined if the thread has to yield */
+  access(op: OpId, site: number, at: Ptr, a: number, b: number): number | undefined;
+  /** Does an operation on a word. @returns its answer */
+  apply(op: OpId, at: Ptr, a: number, b: number): number;
   /** A plain access of the current thread to a word, before it is done. */
   plain(site: number, at: Ptr, write: boolean): void;
   /** The current thread's note of an object. */
   note(site: number, at: Ptr, cache: number, state: number): void;
-  /** The current thread is given an answer again, but its access is another one than before. */
-  strayed(op: OpId, site: number, at: Ptr): void;
+  /** The current thread was given the same answers before, but its access is another one now. */
+  strayed(op: number, site: number, at: Ptr): void;
 }
 
 type Result = number | boolean | undefined;
 
+/** No answers are given again. */
+const NONE: readonly number[] = [];
+
 export class Runtime {
   /** Accesses that the current thread may still do at once. */
   budget = 0;
+  /** None while a scenario is set up. */
+  private machine: Accesses | null = null;
+  private memory = new Memory(new SharedArrayBuffer(0));
   private words: Int32Array = new Int32Array(0);
   private flags: Uint32Array = new Uint32Array(0);
   private journal = new Journal(this.words);
-  private machine: Accesses | null = null;
+  /** What is copied into the arena and out of it. */
+  private contents = new Contents();
   /** An access is done at once if these flags of its word are just these. */
   private readMask = 0;
   private readWant = NEVER;
   private writeMask = 0;
   private writeWant = NEVER;
-  private log = new ThreadLog();
-  /** The current thread is given what its log says. */
-  private again = false;
+  /** Of the current thread, or of the verdict. */
+  private behaviour = new Behaviour();
+  /** Answers that the code is given again, and how many it has been given. */
+  private path = NONE;
+  private given = 0;
   /** What setup has told of objects, in threes: address, cache, state. */
   private notes: number[] = [];
 
@@ -52,149 +71,133 @@ export class Runtime {
   disconnect(): void {
     this.machine = null;
     this.notes = [];
-    this.leave();
   }
 
   /** The machine whose threads run from now on. @returns what setup has told of objects */
-  connect(machine: Accesses, words: Int32Array, flags: Uint32Array, journal: Journal): readonly number[] {
+  connect(machine: Accesses, memory: Memory, flags: Uint32Array, journal: Journal): readonly number[] {
     this.machine = machine;
-    this.words = words;
+    this.memory = memory;
+    this.words = new Int32Array(memory.buffer);
     this.flags = flags;
     this.journal = journal;
+    this.contents = new Contents();
     return this.notes;
   }
 
   /**
    * A thread runs from now on.
-   * @param log where results of its accesses go
    * @param watched true if the machine wants to know of each access
    */
-  enter(thread: number, log: ThreadLog, watched: boolean): void {
+  enter(thread: number, behaviour: Behaviour, watched: boolean): void {
     const reader = readerFlag(thread);
     const writer = writerFlag(thread);
     this.readMask = SPECIAL | reader;
     this.readWant = watched ? NEVER : reader;
     this.writeMask = SPECIAL | writer;
     this.writeWant = watched ? NEVER : writer;
-    this.again = false;
-    this.log = log;
-    while (log.room() < AT_ONCE) log.grow();
+    this.continue(behaviour);
     this.budget = AT_ONCE;
   }
 
-  /** A thread runs from now on, and is given what its log says, as far as that goes. */
-  repeat(log: ThreadLog): void {
+  /** The verdict runs from now on. */
+  leave(behaviour: Behaviour): void {
     this.readWant = this.writeWant = NEVER;
-    this.log = log;
-    this.again = true;
+    this.continue(behaviour);
   }
 
-  /** Nobody but setup or verdict runs from now on. */
-  leave(): void {
-    this.readWant = this.writeWant = NEVER;
-    this.again = false;
+  private continue(behaviour: Behaviour): void {
+    this.behaviour = behaviour;
+    this.path = NONE;
+    this.given = 0;
+  }
+
+  /** The code of whoever runs is about to begin, and is given the answers again that it has got since a node. */
+  repeat(from: number): void {
+    this.path = this.behaviour.path(from);
+    this.given = 0;
+    this.behaviour.node = from;
   }
 
   /** Runs to the end what has nobody to wait for. */
   solo<T>(fiber: Generator<unknown, T, number | boolean>): T {
-    this.leave();
     const next = fiber.next();
     if (!next.done) throw new Error("setup or verdict of a scenario waits for somebody");
     return next.value;
   }
 
-  load(site: number, m: Memory, at: Ptr): Result {
-    if ((this.flags[at] & this.readMask) === this.readWant && --this.budget > 0) {
-      return this.logged(site, at, this.words[at]);
+  /** Whoever runs makes all accesses that it is known to make, until it has to yield, or more is not known. */
+  walk(): void {
+    const { behaviour } = this;
+    for (let op = behaviour.op; op < ENDED; op = behaviour.op) {
+      const { site, at, a, b } = behaviour;
+      const answer = op <= Op.notify ? this.make(op as OpId, site, at, a, b) : this.makePlain(op, site, at, a, b);
+      if (answer === undefined) return;
+      behaviour.answer(answer);
     }
-    return this.slow(Op.load, site, m, at, 0, 0);
+  }
+
+  load(site: number, m: Memory, at: Ptr): Result {
+    return this.access(Op.load, site, m, at, 0, 0);
   }
 
   loadU32(site: number, m: Memory, at: Ptr): Result {
-    if ((this.flags[at] & this.readMask) === this.readWant && --this.budget > 0) {
-      return this.logged(site, at, this.words[at]) >>> 0;
-    }
-    return this.slow(Op.loadU32, site, m, at, 0, 0);
+    return this.access(Op.loadU32, site, m, at, 0, 0);
   }
 
   store(site: number, m: Memory, at: Ptr, value: number): Result {
-    if ((this.flags[at] & this.writeMask) === this.writeWant && --this.budget > 0) {
-      this.write(at, value);
-      return this.logged(site, at, 0);
-    }
-    return this.slow(Op.store, site, m, at, value, 0);
+    return this.access(Op.store, site, m, at, value, 0);
   }
 
   add(site: number, m: Memory, at: Ptr, delta: number): Result {
-    if ((this.flags[at] & this.writeMask) === this.writeWant && --this.budget > 0) {
-      const before = this.words[at];
-      this.write(at, before + delta);
-      return this.logged(site, at, before);
-    }
-    return this.slow(Op.add, site, m, at, delta, 0);
+    return this.access(Op.add, site, m, at, delta, 0);
   }
 
   or(site: number, m: Memory, at: Ptr, bits: number): Result {
-    return this.slow(Op.or, site, m, at, bits, 0);
+    return this.access(Op.or, site, m, at, bits, 0);
   }
 
   and(site: number, m: Memory, at: Ptr, bits: number): Result {
-    return this.slow(Op.and, site, m, at, bits, 0);
+    return this.access(Op.and, site, m, at, bits, 0);
   }
 
   exchange(site: number, m: Memory, at: Ptr, value: number): Result {
-    if ((this.flags[at] & this.writeMask) === this.writeWant && --this.budget > 0) {
-      const before = this.words[at];
-      this.write(at, value);
-      return this.logged(site, at, before);
-    }
-    return this.slow(Op.exchange, site, m, at, value, 0);
+    return this.access(Op.exchange, site, m, at, value, 0);
   }
 
   compareExchange(site: number, m: Memory, at: Ptr, expected: number, desired: number): Result {
-    if ((this.flags[at] & this.writeMask) === this.writeWant && --this.budget > 0) {
-      const before = this.words[at];
-      if (before === (expected | 0)) this.write(at, desired);
-      return this.logged(site, at, before);
-    }
-    return this.slow(Op.compareExchange, site, m, at, expected, desired);
+    return this.access(Op.compareExchange, site, m, at, expected, desired);
   }
 
   wait(site: number, m: Memory, at: Ptr, expected: number, _timeoutMs: number): Result {
-    return this.slow(Op.wait, site, m, at, expected, 0);
+    return this.access(Op.wait, site, m, at, expected, 0);
   }
 
   nap(site: number, m: Memory, at: Ptr, expected: number, _timeoutMs: number): Result {
-    return this.slow(Op.nap, site, m, at, expected, 0);
+    return this.access(Op.nap, site, m, at, expected, 0);
   }
 
   notify(site: number, m: Memory, at: Ptr, count: number): Result {
-    return this.slow(Op.notify, site, m, at, count, 0);
+    return this.access(Op.notify, site, m, at, count, 0);
   }
 
   plainStore(site: number, m: Memory, at: Ptr, value: number): void {
-    if (this.again) return;
-    this.plainWrite(site, at, 1);
-    m.plainStore(at, value);
+    if (this.machine === null) m.plainStore(at, value);
+    else this.plain(PlainOp.store, site, at, value, 0);
   }
 
   plainStore64(site: number, m: Memory, at: Ptr, value: number): void {
-    if (this.again) return;
-    this.plainWrite(site, at, 2);
-    m.plainStore64(at, value);
+    if (this.machine === null) m.plainStore64(at, value);
+    else this.plain(PlainOp.store64, site, at, value, value / TWO_32);
   }
 
   plainZero(site: number, m: Memory, at: Ptr, count: number): void {
-    if (this.again) return;
-    this.plainWrite(site, at, count);
-    m.plainZero(at, count);
+    if (this.machine === null) m.plainZero(at, count);
+    else this.plain(PlainOp.zero, site, at, count, 0);
   }
 
   copyIn(site: number, m: Memory, at: Ptr, byteOffset: number, source: Uint8Array): void {
-    if (this.again) return;
-    const first = byteOffset >>> 2;
-    this.plainWrite(site, at + first, ((byteOffset + source.length + 3) >>> 2) - first);
-    m.copyIn(at, byteOffset, source);
+    if (this.machine === null) m.copyIn(at, byteOffset, source);
+    else this.plain(PlainOp.copyIn, site, at, byteOffset, this.contents.ofBytes(source));
   }
 
   copyOut(
@@ -206,84 +209,125 @@ export class Runtime {
     targetOffset: number,
     length: number,
   ): void {
-    if (this.again) {
-      target.set(this.readAgain() as Uint8Array, targetOffset);
-      return;
-    }
-    this.plainRead(site, at, byteOffset, length);
-    m.copyOut(at, byteOffset, target, targetOffset, length);
-    this.log.reads.push(target.slice(targetOffset, targetOffset + length));
+    if (this.machine === null) m.copyOut(at, byteOffset, target, targetOffset, length);
+    else target.set(this.contents.bytes(this.plain(PlainOp.copyOut, site, at, byteOffset, length)), targetOffset);
   }
 
   byteAt(site: number, m: Memory, at: Ptr, byteOffset: number): number {
-    if (this.again) return this.readAgain() as number;
-    this.plainRead(site, at, byteOffset, 1);
-    const value = m.byteAt(at, byteOffset);
-    this.log.reads.push(value);
-    return value;
+    if (this.machine === null) return m.byteAt(at, byteOffset);
+    return this.plain(PlainOp.byteAt, site, at, byteOffset, 0);
   }
 
   latin1(site: number, m: Memory, at: Ptr, byteOffset: number, length: number): string {
-    if (this.again) return this.readAgain() as string;
-    this.plainRead(site, at, byteOffset, length);
-    const value = m.latin1(at, byteOffset, length);
-    this.log.reads.push(value);
-    return value;
+    if (this.machine === null) return m.latin1(at, byteOffset, length);
+    return this.contents.text(this.plain(PlainOp.latin1, site, at, byteOffset, length));
   }
 
   noteObject(site: number, _m: Memory, at: Ptr, cache: number, state: number): void {
-    if (this.again) return;
     if (this.machine === null) this.notes.push(at, cache, state);
-    else this.machine.note(site, at, cache, state);
+    else this.plain(PlainOp.note, site, at, cache, state);
   }
 
-  private write(at: Ptr, value: number): void {
-    this.journal.note(at);
-    this.words[at] = value;
-  }
-
-  /** Adds a result to the log, which has room for it. */
-  private logged(site: number, at: Ptr, value: number): number {
-    const { log } = this;
-    log.keys[log.length] = accessKey(site, at);
-    log.values[log.length++] = value;
-    return value;
-  }
-
-  private slow(op: OpId, site: number, m: Memory, at: Ptr, a: number, b: number): Result {
-    const { machine, log } = this;
-    if (machine === null) return perform(op, m, at, a, b);
+  /** An access of code. */
+  private access(op: OpId, site: number, m: Memory, at: Ptr, first: number, second: number): Result {
+    if (this.machine === null) return perform(op, m, at, first, second);
     if (!(at >= 0 && at < this.words.length)) throw new RangeError(`no word of the arena: ${at}`);
-    if (!this.again || log.cursor === log.length) return machine.access(op, site, at, a | 0, b | 0);
-    if (log.keys[log.cursor] !== accessKey(site, at)) {
-      machine.strayed(op, site, at);
+    const a = first | 0;
+    const b = second | 0;
+    if (!this.behaviour.make(op, site, at, a, b)) {
+      this.machine.strayed(op, site, at);
       return undefined;
     }
-    const value = log.values[log.cursor++];
-    if (op === Op.wait) return value !== 0;
-    return op === Op.loadU32 ? value >>> 0 : value;
+    const answer = this.given < this.path.length ? this.path[this.given++] : this.make(op, site, at, a, b);
+    if (answer !== undefined) this.behaviour.answer(answer);
+    return resultOf(op, answer);
   }
 
-  private readAgain(): unknown {
-    return this.log.reads[this.log.readCursor++];
+  /** A plain access of code. @returns its answer */
+  private plain(op: PlainOpId, site: number, at: Ptr, first: number, second: number): number {
+    const a = first | 0;
+    const b = second | 0;
+    if (!this.behaviour.make(op, site, at, a, b)) {
+      this.machine?.strayed(op, site, at);
+      throw new Stopped();
+    }
+    const answer = this.given < this.path.length ? this.path[this.given++] : this.makePlain(op, site, at, a, b);
+    this.behaviour.answer(answer);
+    return answer;
+  }
+
+  /** Makes an access, at once or by the machine. */
+  private make(op: OpId, site: number, at: Ptr, a: number, b: number): number | undefined {
+    const machine = this.machine as Accesses;
+    if (op <= Op.loadU32) {
+      if ((this.flags[at] & this.readMask) === this.readWant && --this.budget > 0) return this.words[at];
+    } else if (op <= Op.compareExchange && (this.flags[at] & this.writeMask) === this.writeWant && --this.budget > 0) {
+      return machine.apply(op, at, a, b);
+    }
+    return machine.access(op, site, at, a, b);
+  }
+
+  private makePlain(op: number, site: number, at: Ptr, a: number, b: number): number {
+    const { words, memory, contents } = this;
+    switch (op) {
+      case PlainOp.store:
+        this.plainWrite(site, at, 1);
+        words[at] = a;
+        return NOTHING;
+      case PlainOp.store64:
+        this.plainWrite(site, at, 2);
+        words[at] = a;
+        words[at + 1] = b;
+        return NOTHING;
+      case PlainOp.zero:
+        this.plainWrite(site, at, a);
+        words.fill(0, at, at + a);
+        return NOTHING;
+      case PlainOp.copyIn: {
+        const bytes = contents.bytes(b);
+        this.plainWrite(site, at + (a >>> 2), ((a + bytes.length + 3) >>> 2) - (a >>> 2));
+        memory.copyIn(at, a, bytes);
+        return NOTHING;
+      }
+      case PlainOp.copyOut: {
+        this.plainRead(site, at, a, b);
+        const bytes = new Uint8Array(b);
+        memory.copyOut(at, a, bytes, 0, b);
+        return contents.ofBytes(bytes);
+      }
+      case PlainOp.byteAt:
+        this.plainRead(site, at, a, 1);
+        return memory.byteAt(at, a);
+      case PlainOp.latin1:
+        this.plainRead(site, at, a, b);
+        return contents.ofText(memory.latin1(at, a, b));
+      default:
+        this.machine?.note(site, at, a, b);
+        return NOTHING;
+    }
   }
 
   private plainRead(site: number, at: Ptr, byteOffset: number, length: number): void {
-    if (this.machine === null) return;
     const end = at + ((byteOffset + length + 3) >>> 2);
     for (let word = at + (byteOffset >>> 2); word < end; word++) {
-      if ((this.flags[word] & this.readMask) !== this.readWant) this.machine.plain(site, word, false);
+      if ((this.flags[word] & this.readMask) !== this.readWant) this.machine?.plain(site, word, false);
     }
   }
 
   private plainWrite(site: number, at: Ptr, count: number): void {
-    if (this.machine === null) return;
     if (!(at >= 0 && at + count <= this.words.length)) throw new RangeError(`no words of the arena: ${at}, ${count}`);
     for (let word = at; word < at + count; word++) {
-      if ((this.flags[word] & this.writeMask) !== this.writeWant) this.machine.plain(site, word, true);
+      if ((this.flags[word] & this.writeMask) !== this.writeWant) this.machine?.plain(site, word, true);
       this.journal.note(word);
     }
   }
+}
+
+/** What an answer is to code. */
+export function resultOf(op: number, answer: number | undefined): Result {
+  if (answer === undefined) return undefined;
+  if (op === Op.wait) return answer !== 0;
+  return op === Op.loadU32 ? answer >>> 0 : answer;
 }
 
 /** Makes an access as it is, for setup. */

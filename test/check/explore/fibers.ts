@@ -66,11 +66,16 @@ export class Accesses {
 
 export type ThreadBody = (m: Accesses) => Part<unknown>;
 
+/** The arena, as a verdict sees it. */
+export interface Readable {
+  load(at: number): number;
+}
+
 export interface HandMade {
   readonly threads: Readonly<Record<string, ThreadBody>>;
   /** Writes what is there at first. */
   readonly setup?: (memory: Memory) => void;
-  readonly judge?: (results: readonly unknown[], memory: Memory) => string | null;
+  readonly judge?: (results: readonly unknown[], memory: Readable) => string | null;
   readonly timeouts?: number;
   /** Threads that nobody wakes are no failure. */
   readonly mayHang?: boolean;
@@ -102,7 +107,7 @@ export function subjectOf(program: HandMade): Subject {
     nowhere: program.nowhere ?? 0,
     nameWord: (at) => `word ${at}`,
     mayHang: program.mayHang ?? false,
-    judge: (results) => program.judge?.(results, memory) ?? null,
+    judge: (results) => program.judge?.(results, { load: (at) => runtime.load(13, memory, at) as number }) ?? null,
   };
 }
 
