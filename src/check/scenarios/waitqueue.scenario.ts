@@ -77,23 +77,23 @@ export const turns = scenario({
   check: (k, { ready }) => (k.m.load(ready) === 3 ? null : `${k.m.load(ready)} announcements`),
 });
 
-/** A sleeper that is killed: {@link sleeper}, and whether it had what it waited for. */
-function victim(k: Kernel, plan: Plan): [number, number, boolean] {
+/** A sleeper that can be killed. @returns its word of RCU, before and after, and whether it had what it waited for */
+function victim(k: Kernel, plan: Plan, much: number): [number, number, boolean] {
   k.t.interruptWord = plan.killed;
   const before = k.m.load(k.t.rcuWord);
-  const had = sleepUntil(k, plan, 1);
+  const had = sleepUntil(k, plan, much);
   return [before, k.m.load(k.t.rcuWord), had];
 }
 
 export const kill = scenario({
   name: "waitqueue/kill",
   about:
-    "of two sleepers one is killed, which wakes both: it goes, or has what it waited for; the other sleeps on for it",
+    "of two sleepers one waits for what never comes, and is killed, which wakes both: it goes, the other sleeps on",
   quick: true,
   together: true,
   setup: plan,
   threads: {
-    victim,
+    victim: (k, plan) => victim(k, plan, 2),
     other: sleeper,
     killer: (k, plan): void => {
       k.m.store(plan.killed, 1);
@@ -102,23 +102,26 @@ export const kill = scenario({
     },
     waker: announce,
   },
-  check: (k, { ready }, { victim, other }) => {
+  check: (_k, _plan, { victim, other }) => {
+    if (victim[2]) return "the victim had what never came";
     const changed = [victim, other].find(([before, after]) => before === 0 || before !== after);
-    if (changed !== undefined) return `a sleeper's word of RCU: ${changed.join(", then ")}`;
-    return k.m.load(ready) === 1 ? null : `${k.m.load(ready)} announcements`;
+    return changed === undefined ? null : `a sleeper's word of RCU: ${changed.join(", then ")}`;
   },
 });
 
-/** Nobody wakes who is killed, as long as he sleeps: the time limit of his sleep does. */
+/** Nobody wakes it for that: it may find out when its time runs out, or is woken for something else. */
 export const killUnwoken = scenario({
   name: "waitqueue/kill-unwoken",
-  about:
-    "a sleeper is killed by a word that nobody wakes it for: it finds that by itself, and is online for RCU as before",
+  about: "a sleeper's time runs out while it is killed, or has what it waits for: it is online for RCU as before",
   quick: true,
   together: true,
   setup: plan,
   timeouts: 1,
-  threads: { victim, killer: (k, { killed }): void => k.m.store(killed, 1), waker: announce },
+  threads: {
+    victim: (k, plan) => victim(k, plan, 1),
+    killer: (k, { killed }): void => k.m.store(killed, 1),
+    waker: announce,
+  },
   check: (_k, _plan, { victim: [before, after] }) =>
     before !== 0 && before === after ? null : `the sleeper's word of RCU: ${before}, then ${after}`,
 });
