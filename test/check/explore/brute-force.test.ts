@@ -10,12 +10,12 @@ import { FIRST_OBJECT, bruteForce, handMade } from "./brute-force.ts";
 import type { Part } from "./fibers.ts";
 import { ALL, FULL, subjectOf } from "./fibers.ts";
 
-/** Programs of each family. */
+/** Programs of each family: PROGRAMS=400 compares more. */
 const PROGRAMS = Number(process.env.PROGRAMS ?? 25);
 /** States of the largest program that is still compared. */
 const STATES = 6000;
 /** Executions of a search that knows no traces. */
-const EXECUTIONS = 4000;
+const EXECUTIONS = 1500;
 
 const LOCKS = [2, 3];
 const FLAGS = [4, 5];
