@@ -4,19 +4,19 @@ import type { ExecPrepared } from "../../kernel/exec.ts";
 import { execCommit, execFinish } from "../../kernel/exec.ts";
 import { exitGroup, reap } from "../../kernel/exit.ts";
 import { closeFd, fdLookup, fileNew, installFdAt } from "../../kernel/files.ts";
-import { CLONE_FS, CLONE_SIGHAND, CLONE_VM } from "../../kernel/flags.ts";
+import { CLONE_FILES, CLONE_FS, CLONE_SIGHAND, CLONE_VM } from "../../kernel/flags.ts";
 import { copyProcess } from "../../kernel/fork.ts";
 import { KcmpType, kcmp } from "../../kernel/kcmp.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
-import { CRED, FILE, FileKind, MM, SIGHAND, SIGNAL, TASK } from "../../kernel/layout.ts";
+import { CRED, FILE, FILES, FileKind, MM, SIGHAND, SIGNAL, TASK } from "../../kernel/layout.ts";
 import { endWait } from "../../kernel/lock-wait.ts";
 import { findTask } from "../../kernel/pid.ts";
 import { tsyncBegin, tsyncFinish } from "../../kernel/tsync.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
 import type { State } from "../history.ts";
-import { OPEN } from "../oracles/access.ts";
+import { CLOSED, OPEN } from "../oracles/access.ts";
 import { KnownOrder, judgeKcmp } from "../oracles/kcmp.ts";
 import type { Scenario } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
@@ -141,6 +141,34 @@ export const execSecond = againstExec(
 );
 
 export const execOrdinary = againstExec("exec-ordinary", "a comparison and an exec of the first task", "a", {});
+
+export const execOpens = scenario({
+  name: "kcmp/exec-opens",
+  about: "a comparison with what the owner may not see, and an exec that lets him: nothing of the old image shows",
+  paths: [Path.kcmp],
+  quick: true,
+  setup: (k) => {
+    const pair = makePair(k, CLONE_FILES);
+    k.m.store(pair.kept + MM.dumpable, 0);
+    return { pair, old: k.m.load(pair.a.task + TASK.files), exec: prepareExec(k, pair.a.task) };
+  },
+  threads: {
+    reader: (k, { pair: { a, b } }): number => compare(k, a, b, KcmpType.FILES),
+    exec: (k, { exec }): boolean => finishExec(k, exec),
+  },
+  check: (k, { pair, old }, { reader }) => {
+    const next = k.m.load(pair.a.task + TASK.files);
+    if (next === old) return "the descriptors are still shared";
+    // The first task gets a table of its own before the write section begins.
+    const first = [...statesOf(old, { opens: true }, next), state(CLOSED, 1, next)];
+    return (
+      judgeAnswers([{ result: reader, first, second: statesOf(old, null, 0) }]) ??
+      pairIsWhole(k, pair, [1, 0]) ??
+      countIs(k, "the old descriptors", old + FILES.count, 1) ??
+      countIs(k, "the new descriptors", next + FILES.count, 1)
+    );
+  },
+});
 
 export const execBoth = scenario({
   name: "kcmp/exec-both",
