@@ -25,6 +25,8 @@ export interface ExploreOptions {
   readonly onProgress?: (progress: Progress) => boolean | void;
   /** Called after each execution that ran to an end, with its trace. For tests of the explorer. */
   readonly onTrace?: (trace: number) => void;
+  /** See MachineOptions. */
+  readonly knownLimit?: number;
   /** Called before each pass; only what the last one does counts. */
   readonly onPass?: () => void;
 }
@@ -57,7 +59,8 @@ export class Exploration {
   constructor(subject: Subject, extent: Extent, options: ExploreOptions = {}) {
     this.extent = extent;
     this.options = options;
-    this.machine = new Machine(subject, { stepLimit: options.stepLimit ?? STEP_LIMIT });
+    const { stepLimit = STEP_LIMIT, knownLimit } = options;
+    this.machine = new Machine(subject, { stepLimit, knownLimit });
     this.search = this.newSearch();
   }
 

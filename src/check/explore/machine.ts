@@ -70,6 +70,8 @@ export interface MachineFailure {
 export interface MachineOptions {
   /** Steps after which an execution is a livelock. */
   readonly stepLimit: number;
+  /** Accesses of each thread's that are known, at which they are forgotten; 2 ** 20 unless given, which is 32 megabytes. */
+  readonly knownLimit?: number;
 }
 
 const READY = 0;
@@ -77,13 +79,13 @@ const SLEEPING = 1;
 const NAPPING = 2;
 const DONE = 3;
 
+/** See MachineOptions. */
+const KNOWN_LIMIT = 2 ** 20;
+
 /** No thread runs: setup or verdict. */
 const NOBODY = -1;
 /** Before the first execution. */
 const NO_STRATEGY: Strategy = { prefix: 0, choose: () => NOBODY, stepped: () => undefined };
-
-/** Accesses that are kept of a thread's behaviour: a few ten megabytes. */
-const BEHAVIOUR_LIMIT = 2 ** 20;
 
 export class Machine {
   readonly subject: Subject;
@@ -114,6 +116,7 @@ export class Machine {
   private readonly checkpoints: Checkpoint[];
   private readonly threads: number;
   private readonly stepLimit: number;
+  private readonly knownLimit: number;
   /** Of each thread, its code if that runs by itself. */
   private readonly fibers: (Fiber | null)[] = [];
   private readonly behaviours: Behaviour[] = [];
@@ -149,6 +152,7 @@ export class Machine {
     this.subject = subject;
     this.threads = threads.length;
     this.stepLimit = options.stepLimit;
+    this.knownLimit = options.knownLimit ?? KNOWN_LIMIT;
     this.arena = new Int32Array(memory.buffer);
     this.journal = new Journal(this.arena);
     this.steps = new Steps(options.stepLimit);
@@ -184,9 +188,8 @@ export class Machine {
    */
   runFrom(strategy: Strategy): Outcome {
     this.checking = false;
-    if (this.behaviours.some(({ size }) => size > BEHAVIOUR_LIMIT)) return this.runAnew(strategy);
-    if (this.verdict.size > BEHAVIOUR_LIMIT) this.verdict.clear();
-    if (strategy.prefix === 0) {
+    if (this.verdict.size > this.knownLimit) this.verdict.clear();
+    if (this.forgets() || strategy.prefix === 0) {
       this.reset();
       return this.runAll(strategy);
     }
@@ -195,11 +198,12 @@ export class Machine {
     return this.goOn();
   }
 
-  /** One execution, from the beginning, when what is known of the threads has become too much. */
-  private runAnew(strategy: Strategy): Outcome {
-    for (const behaviour of this.behaviours) behaviour.clear();
-    this.reset();
-    return this.runAll(strategy);
+  /** Forgets what threads do if that is too much. @returns true if it has, and nobody knows where the threads were */
+  private forgets(): boolean {
+    let full = false;
+    for (const { size } of this.behaviours) full ||= size > this.knownLimit;
+    if (full) for (const behaviour of this.behaviours) behaviour.clear();
+    return full;
   }
 
   private runAll(strategy: Strategy): Outcome {
@@ -725,7 +729,7 @@ export class Machine {
 
   private failEnd(thread: number): void {
     const { name } = this.subject.threads[thread];
-    this.fail("nondeterminism", `${name} was given the same answers, and ends earlier`);
+    this.fail("nondeterminism", `${name} was given the same answers, and ends otherwise`);
   }
 
   private failChance(i: number, thread: number, op: OpId, at: Ptr, site: number): void {
