@@ -7,6 +7,12 @@ import type { Measured, Task, Trial, Tried } from "./worker.ts";
 const PATIENCE = 3;
 const PATIENCE_MS = 60_000;
 
+/** A loop that allocates ends like this. */
+const OUT_OF_MEMORY = "ERR_WORKER_OUT_OF_MEMORY";
+
+/** A thread that does not answer. */
+class Hangs extends Error {}
+
 export class Pool {
   private readonly dir: string;
   private readonly jobs: number;
@@ -57,7 +63,8 @@ export class Pool {
       await worker.terminate();
       this.release(this.start());
       if (task.kind === "measure") throw new Error(`${task.trial.scenario} (${task.trial.form})`, { cause: error });
-      return `hangs or dies: ${(error as Error).message}`;
+      if (!(error instanceof Hangs) && (error as NodeJS.ErrnoException).code !== OUT_OF_MEMORY) throw error;
+      return `hangs: ${(error as Error).message}`;
     }
   }
 
@@ -71,7 +78,7 @@ export class Pool {
 /** @throws Error if the thread dies, or says nothing for too long */
 function answerOf(worker: Worker, task: Task, patienceMs: number): Promise<Measured | Tried> {
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => done(() => reject(new Error(`no answer in ${patienceMs} ms`))), patienceMs);
+    const late = setTimeout(() => done(() => reject(new Hangs(`no answer in ${patienceMs} ms`))), patienceMs);
     const onMessage = (answer: Measured | Tried): void => done(() => resolve(answer));
     const onError = (error: Error): void => done(() => reject(error));
     const done = (settle: () => void): void => {
