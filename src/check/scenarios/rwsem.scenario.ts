@@ -359,6 +359,21 @@ export const parked = scenario({
       : `the request was answered ${server.length} times`,
 });
 
+export const parkedWriter = scenario({
+  name: "rwsem/parked-writer",
+  about: "a request that had to wait for the lock in order to write is tried again when a reader is out of its way",
+  quick: true,
+  setup: plan,
+  threads: {
+    server: (k, plan): void => {
+      k.t.maySleep = false;
+      parkUntil(k, () => writeKillable(k, plan) === WAIT_OK);
+    },
+    reader: read,
+  },
+  check: (k, plan, { reader }) => judgeReads([reader]) ?? judgeRest(k, plan, 1),
+});
+
 export const bornHeld = scenario({
   name: "rwsem/born-held",
   about: "a lock is published while its maker holds it for write: who finds it waits for its maker",
