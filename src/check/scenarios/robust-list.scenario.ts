@@ -52,8 +52,10 @@ function againstExec(name: string, about: string, change: Change): Scenario {
       // The list is dropped before the write section begins.
       const [before, after] = accessAround(change);
       const states = [state(before, head), state(before, 0), state(after, newHead)];
+      const later = readList(k, owned.pid);
       return (
         judgeImage(reader, states) ??
+        judgeImage(later, [state(after, newHead)]) ??
         execsAreOver(k, owned, 1) ??
         ownsAlone(k, owned.task) ??
         countIs(k, "the old address space", kept + MM.mmUsers, 1)
