@@ -22,6 +22,7 @@ export function scenarioSubject(program: LoadedProgram, spec: Scenario, form: Fo
   const { model, sites } = program;
   runtime.disconnect();
   const { k, plan } = runtime.solo(model.makeModel(spec, form));
+  freeze(plan);
   const wordNames = new Names(k.m);
   const names = Object.keys(spec.threads);
   const handles = names.map(() => runtime.solo(model.attachThread(k.m.buffer)));
@@ -46,6 +47,13 @@ export function scenarioSubject(program: LoadedProgram, spec: Scenario, form: Fo
       return runtime.solo(model.judge(spec, k, plan, named, form));
     },
   };
+}
+
+/** A plan is data that is only read: who changes it would hide that from the search, and is stopped instead. */
+function freeze(value: unknown): void {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return;
+  Object.freeze(value);
+  for (const part of Object.values(value)) freeze(part);
 }
 
 /** The slab allocator's objects. */
