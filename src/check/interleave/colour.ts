@@ -47,7 +47,7 @@ export class Colours {
     return this.coloured.has(this.classes.find(key));
   }
 
-  /** What a file has that cannot be delayed, though it would have to. */
+  /** What is wrong with a file, in the order of its lines. */
   problemsOf(facts: Facts): Problem[] {
     const { file } = facts;
     const problems = [...facts.problems];
@@ -59,7 +59,7 @@ export class Colours {
         problems.push(problemAt(file, node, `call that reaches shared memory ${place.outside}`));
     }
     for (const { key, problem } of facts.restrictions) if (this.isGenerator(key)) problems.push(problem);
-    return problems;
+    return problems.sort((a, b) => a.line - b.line || a.column - b.column);
   }
 
   private addCalls({ calls }: Facts): void {

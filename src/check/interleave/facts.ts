@@ -214,11 +214,12 @@ class FileReader {
     return !isDeclarationFile && fileName.startsWith(this.sources.root) && !fileName.includes("/node_modules/");
   }
 
-  /** The declaration of a constant at the top of a file, that the symbol (perhaps imported) stands for. */
+  /** The declaration of a constant at the top of a file that the symbol (perhaps imported) stands for. */
   private moduleConstant(symbol: ts.Symbol): ts.VariableDeclaration | undefined {
     const real = symbol.flags & ts.SymbolFlags.Alias ? this.checker.getAliasedSymbol(symbol) : symbol;
     const declaration = real.valueDeclaration;
     if (declaration === undefined || !ts.isVariableDeclaration(declaration)) return undefined;
+    if ((declaration.parent.flags & ts.NodeFlags.Const) === 0) return undefined;
     return ts.isSourceFile(declaration.parent.parent.parent) && this.isOwn(declaration) ? declaration : undefined;
   }
 

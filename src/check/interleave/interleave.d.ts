@@ -1,4 +1,5 @@
 declare module "*?interleave" {
-  /** The program of the scenario file and the model. */
+  // A declaration of modules by pattern can't import.
+  // eslint-disable-next-line @typescript-eslint/consistent-type-imports
   export const program: import("./load.ts").LoadedProgram;
 }

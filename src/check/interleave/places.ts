@@ -34,12 +34,19 @@ export function unfitness(callable: Callable): string | null {
   if (isAsync(callable)) return "in an async function: protocol code does not await";
   if ("asteriskToken" in callable && callable.asteriskToken !== undefined)
     return "in a generator: write a loop that calls a function";
-  const name = callable.name;
+  const name = nameOf(callable);
   if (name !== undefined && ts.isComputedPropertyName(name))
     return "in a method with a computed name, which may be called unseen: give it a name";
   if (name !== undefined && UNSEEN.has(name.getText()))
     return `in ${name.getText()}(), which may be called unseen: give it another name`;
   return null;
+}
+
+/** A function's own name, or that of the member that it's the value of. */
+function nameOf(callable: Callable): ts.DeclarationName | undefined {
+  const { parent } = callable;
+  const member = ts.isPropertyAssignment(parent) || ts.isPropertyDeclaration(parent);
+  return callable.name ?? (member ? parent.name : undefined);
 }
 
 /** Methods that the language, or a library, calls by itself. */
