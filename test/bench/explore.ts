@@ -12,7 +12,7 @@ import { quantile } from "./programs.ts";
 
 export interface ExploreSpeed {
   scenario: string;
-  /** Executions of each exploration, given up ones included, and accesses that one of them has scheduled, on average. */
+  /** Executions of a round, given up ones included, and accesses that one of them has scheduled, on average. */
   executions: number;
   steps: number;
   /** Executions per second of CPU time: median over the rounds, lowest and highest. */
@@ -22,7 +22,7 @@ export interface ExploreSpeed {
 
 const PROGRAM = join(import.meta.dirname, "../../dist/check");
 const SCENARIOS = ["io/exec-setuid", "io/counting", "io/two-readers", "rwsem/writers"];
-/** Of scenarios that would take longer. */
+/** Of a round, at least: as many explorations as that takes, each of no more. */
 const EXECUTIONS = 50_000;
 const WARM_UP_ROUNDS = 3;
 
@@ -44,7 +44,24 @@ export async function exploreSpeed(rounds: number): Promise<ExploreSpeed[]> {
   });
 }
 
-function measure(program: LoadedProgram, name: string): { executions: number; steps: number; seconds: number } {
+interface Round {
+  executions: number;
+  steps: number;
+  seconds: number;
+}
+
+function measure(program: LoadedProgram, name: string): Round {
+  const round = { executions: 0, steps: 0, seconds: 0 };
+  while (round.executions < EXECUTIONS) {
+    const { executions, steps, seconds } = measureOne(program, name);
+    round.executions += executions;
+    round.steps += steps;
+    round.seconds += seconds;
+  }
+  return round;
+}
+
+function measureOne(program: LoadedProgram, name: string): Round {
   const spec = program.scenarios.find((scenario) => scenario.name === name) as Scenario;
   let began = 0;
   const report = explore(program, spec, "lockfree", {

@@ -123,8 +123,9 @@ export class Machine {
   private readonly verdict = new Behaviour();
   /** All code runs, whether it's known what it does or not. */
   private checking = false;
-  /** Code has run, and may have changed objects. */
-  private touched = true;
+  /** Code has run, and may have changed objects; whose threads' it was, a bit each. */
+  private touched = false;
+  private touchedBy = 0;
   private readonly marks: Marks;
   private readonly state = new Uint8Array(MAX_THREADS);
   private readonly op = new Uint8Array(MAX_THREADS);
@@ -237,8 +238,9 @@ export class Machine {
   /** Makes objects what they were before the first execution. */
   private restore(): void {
     this.checkpoint.restore();
-    for (const checkpoint of this.checkpoints) checkpoint.restore();
+    for (let t = 0; t < this.threads; t++) if (((this.touchedBy >>> t) & 1) !== 0) this.checkpoints[t].restore();
     this.touched = false;
+    this.touchedBy = 0;
   }
 
   /** Makes everything what it was before step `i` of the execution before. */
@@ -276,6 +278,7 @@ export class Machine {
   /** A thread's code, before its first line. */
   private begin(thread: number): Fiber {
     this.touched = true;
+    this.touchedBy |= 1 << thread;
     return this.subject.threads[thread].start();
   }
 
