@@ -37,7 +37,7 @@ module.exports = {
     rule("no-tests-in-product", "What ships doesn't import tests.", "^(src|mount)/", { path: "^test/" }),
     rule("no-unresolved", "An import that leads nowhere.", "^(src|mount|test)/", {
       couldNotResolve: true,
-      pathNot: "^fuse-native$",
+      pathNot: "^(fuse-native|vitest/config)$",
     }),
   ],
   options: {

@@ -5,7 +5,6 @@ import { pathToFileURL } from "node:url";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Site } from "../explore/report.ts";
 import type { Form, Results, Scenario, ScenarioSpec } from "../scenario.ts";
-import type { BuildOptions } from "./build.ts";
 
 /** What a transformed function yields to whoever drives it: nothing; the access is the backend's to know. */
 export type Steps<T> = Generator<undefined, T, number | boolean>;
@@ -40,7 +39,7 @@ export const PROGRAM_FILE = "program.json";
 const MODEL_SCRIPT = "src/check/model.js";
 
 /**
- * Loads a tree that {@link buildProgram} has written. The backend has to stand in place: the code takes it from
+ * Loads a tree that build.ts has written. The backend has to stand in place: the code takes it from
  * `globalThis[Symbol.for("synthproc.interleave")]` when it's loaded.
  */
 export async function loadProgram(dir: string): Promise<LoadedProgram> {
@@ -52,17 +51,6 @@ export async function loadProgram(dir: string): Promise<LoadedProgram> {
   const scenarios = [...modules.values()].flatMap((module) => Object.values(module).filter(isScenario));
   const model = modules.get(MODEL_SCRIPT) as unknown as Model;
   return { scenarios: scenarios.sort((a, b) => (a.name < b.name ? -1 : 1)), model, sites, modules };
-}
-
-/**
- * Builds a program from the sources of a checkout; needs the development dependencies.
- * @param root the checkout
- * @returns the folder of the tree
- * @throws TransformError if the sources have what cannot be treated soundly
- */
-export async function buildProgram(root: string, options: BuildOptions = {}): Promise<string> {
-  const { ProgramBuilder } = await import("./build.ts");
-  return new ProgramBuilder(root).build(options);
 }
 
 function isScenario(value: unknown): value is Scenario {
