@@ -146,7 +146,17 @@ test(
   "SIGINT ends it with what is known",
   async () => {
     // In the foreground it signals the program once, not the program and then its whole group.
-    const args = ["--foreground", "--signal=INT", "8", process.execPath, PROGRAM, "check", "io", "--sample", "1000000000"];
+    const args = [
+      "--foreground",
+      "--signal=INT",
+      "8",
+      process.execPath,
+      PROGRAM,
+      "check",
+      "io",
+      "--sample",
+      "1000000000",
+    ];
     const { stdout } = await ended("timeout", args, { timeout: TIMEOUT_MS });
     expect(stdout).toMatch(/Ended by SIGINT/);
     expect(stdout).toMatch(/ not finished /);
