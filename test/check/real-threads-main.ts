@@ -50,6 +50,8 @@ interface Part {
 /** A thread's results, a round each; or what it died of. */
 type Answer = { readonly results: readonly unknown[] } | { readonly error: string };
 
+/** Rounds whose arenas are there at once: a run that goes wrong early ends early. */
+const BATCH = 100;
 /** Looks at the others before a thread that has come first sleeps. */
 const EAGER_LOOKS = 20_000;
 const LONGEST_SLEEP_MS = 1;
@@ -77,6 +79,21 @@ async function main(run: RealRun): Promise<void> {
 
 /** All rounds of a scenario in one form. @returns what is wrong, or null */
 async function perform(cast: Cast, run: RealRun, file: string, spec: Scenario, form: Form): Promise<string | null> {
+  for (let first = 0; first < run.rounds; first += BATCH) {
+    const rounds = Math.min(BATCH, run.rounds - first);
+    const wrong = await performBatch(cast, { ...run, rounds, seed: run.seed + first }, file, spec, form);
+    if (wrong !== null) return wrong;
+  }
+  return null;
+}
+
+async function performBatch(
+  cast: Cast,
+  run: RealRun,
+  file: string,
+  spec: Scenario,
+  form: Form,
+): Promise<string | null> {
   const { rounds, seed } = run;
   const models = Array.from({ length: rounds }, () => makeModel(spec, form));
   const threads = Object.keys(spec.threads);

@@ -10,7 +10,7 @@ import { inEachForm, loadScenarios } from "./scenario-files.ts";
 
 const ROUNDS = Number(process.env["REAL_THREADS_ROUNDS"] ?? 40);
 /** Milliseconds after which a mistake has led to a standstill, on a busy machine too. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 3000;
 const SEED = Number(process.env["REAL_THREADS_SEED"] ?? Date.now() % 2 ** 31);
 
 const scenarios = await loadScenarios();

@@ -51,6 +51,7 @@ interface Options {
   readonly limit: string;
   readonly budget: string;
   readonly again: string;
+  readonly unexcused: boolean;
 }
 
 /** Milliseconds for one exploration, and after which a mutant is tried no more. */
@@ -58,6 +59,8 @@ interface Limits {
   readonly limitMs: number;
   readonly budgetMs: number;
 }
+
+const reasons = parse(readFileSync(SURVIVORS, "utf8")) as Record<string, Reason>;
 
 /** A mutant may need more executions than the shipped code. */
 const MORE = 4;
@@ -70,7 +73,7 @@ async function main(options: Options): Promise<void> {
   try {
     const limits = { limitMs: Number(options.limit) * 1000, budgetMs: Number(options.budget) * 1000 };
     const measured = await measureAll(pool, limits.limitMs);
-    const wanted = options.again === "" ? mutants : survivorsOf(options.again, mutants);
+    const wanted = wantedOf(mutants, options);
     const log = options.json === "" ? null : createWriteStream(options.json);
     const fates = await pool.each(wanted, async (mutant) => {
       const fate = await fateOf(pool, mutant, measured, limits);
@@ -92,12 +95,13 @@ function isAbout({ scenario }: Trial, { file }: Mutant): boolean {
   return name.startsWith(protocol) || name.endsWith(protocol);
 }
 
-/** Those that survived an earlier run. */
-function survivorsOf(file: string, mutants: readonly Mutant[]): Mutant[] {
-  const lines = readFileSync(file, "utf8").trim().split("\n");
+/** Those that an earlier run, if there was one, did not notice, and that no reason excuses if only such are wanted. */
+function wantedOf(mutants: readonly Mutant[], { again, unexcused }: Options): Mutant[] {
+  const lines = again === "" ? [] : readFileSync(again, "utf8").trim().split("\n");
   const fates = lines.map((line) => JSON.parse(line) as Fate);
-  const ids = new Set(fates.filter(({ by }) => by === null).map(({ mutant }) => mutant.id));
-  return mutants.filter(({ id }) => ids.has(id));
+  const noticed = new Set(fates.filter(({ by }) => by !== null).map(({ mutant }) => mutant.id));
+  const excused = (id: string): boolean => unexcused && (reasons[id]?.kind ?? "open") !== "open";
+  return mutants.filter(({ id }) => !noticed.has(id) && !excused(id));
 }
 
 function allMutants(only: string): { edits: Map<string, string>; mutants: Mutant[] } {
@@ -140,7 +144,6 @@ async function fateOf(pool: Pool, mutant: Mutant, measured: readonly Measurement
 }
 
 function report(fates: readonly Fate[]): void {
-  const reasons = (parse(readFileSync(SURVIVORS, "utf8")) ?? {}) as Record<string, Reason>;
   const survivors = fates.filter(({ by }) => by === null);
   const unexplained = survivors.filter(({ mutant }) => reasons[mutant.id] === undefined);
   const killedNow = fates.filter(({ mutant, by }) => by !== null && reasons[mutant.id] !== undefined);
@@ -175,7 +178,8 @@ const command = new Command("mutants")
   .option("--jobs <number>", "threads", String(availableParallelism()))
   .option("--limit <seconds>", "time for one exploration", "20")
   .option("--budget <seconds>", "time for one mutant", "60")
-  .option("--again <file>", "only what survived there, as written by --json", "")
+  .option("--again <file>", "without what was noticed there, as written by --json", "")
+  .option("--unexcused", "without what survivors.yaml excuses", false)
   .option("--json <file>", "write how each mutant fared, one JSON line each as it goes", "")
   .action(main);
 await command.parseAsync();
