@@ -47,6 +47,8 @@ interface Fate {
 interface Options {
   readonly json: string;
   readonly only: string;
+  readonly mutants: string;
+  readonly scenarios: string;
   readonly jobs: string;
   readonly limit: string;
   readonly budget: string;
@@ -68,12 +70,12 @@ const AT_LEAST = 2000;
 
 async function main(options: Options): Promise<void> {
   const { edits, mutants } = allMutants(options.only);
+  const wanted = wantedOf(mutants, options);
   const dir = new ProgramBuilder(ROOT).build({ edits });
   const pool = new Pool(dir, Number(options.jobs));
   try {
     const limits = { limitMs: Number(options.limit) * 1000, budgetMs: Number(options.budget) * 1000 };
-    const measured = await measureAll(pool, limits.limitMs);
-    const wanted = wantedOf(mutants, options);
+    const measured = await measureAll(pool, limits.limitMs, new RegExp(options.scenarios));
     const log = options.json === "" ? null : createWriteStream(options.json);
     const fates = await pool.each(wanted, async (mutant) => {
       const fate = await fateOf(pool, mutant, measured, limits);
@@ -95,13 +97,14 @@ function isAbout({ scenario }: Trial, { file }: Mutant): boolean {
   return name.startsWith(protocol) || name.endsWith(protocol);
 }
 
-/** Those that an earlier run, if there was one, did not notice, and that no reason excuses if only such are wanted. */
-function wantedOf(mutants: readonly Mutant[], { again, unexcused }: Options): Mutant[] {
+/** Those asked for, which an earlier run, if given, did not notice, and no reason excuses, if such are not wanted. */
+function wantedOf(mutants: readonly Mutant[], { mutants: pattern, again, unexcused }: Options): Mutant[] {
   const lines = again === "" ? [] : readFileSync(again, "utf8").trim().split("\n");
   const fates = lines.map((line) => JSON.parse(line) as Fate);
   const noticed = new Set(fates.filter(({ by }) => by !== null).map(({ mutant }) => mutant.id));
   const excused = (id: string): boolean => unexcused && (reasons[id]?.kind ?? "open") !== "open";
-  return mutants.filter(({ id }) => !noticed.has(id) && !excused(id));
+  const asked = new RegExp(pattern);
+  return mutants.filter(({ id }) => asked.test(id) && !noticed.has(id) && !excused(id));
 }
 
 function allMutants(only: string): { edits: Map<string, string>; mutants: Mutant[] } {
@@ -118,8 +121,10 @@ function allMutants(only: string): { edits: Map<string, string>; mutants: Mutant
 type Measurement = Measured & { readonly trial: Trial };
 
 /** What each trial reaches and costs, the cheapest first. */
-async function measureAll(pool: Pool, limitMs: number): Promise<Measurement[]> {
-  const trials = inEachForm(await loadScenarios()).map(({ spec, form }): Trial => ({ scenario: spec.name, form }));
+async function measureAll(pool: Pool, limitMs: number, asked: RegExp): Promise<Measurement[]> {
+  const trials = inEachForm(await loadScenarios())
+    .map(({ spec, form }): Trial => ({ scenario: spec.name, form }))
+    .filter(({ scenario }) => asked.test(scenario));
   const measured = await pool.each(trials, async (trial) => ({ ...(await pool.measure(trial, limitMs)), trial }));
   for (const { trial, failure } of measured) {
     if (failure !== null) throw new Error(`${trial.scenario} (${trial.form}) fails without a mutant: ${failure}`);
@@ -175,6 +180,8 @@ function say(line: string): void {
 const command = new Command("mutants")
   .description("runs every automatic mistake in the protocol sources against the scenarios")
   .option("--only <pattern>", "only sources whose path this regular expression matches", "")
+  .option("--mutants <pattern>", "only mutants whose id this regular expression matches", "")
+  .option("--scenarios <pattern>", "only scenarios whose name this regular expression matches", "")
   .option("--jobs <number>", "threads", String(availableParallelism()))
   .option("--limit <seconds>", "time for one exploration", "20")
   .option("--budget <seconds>", "time for one mutant", "60")
