@@ -48,7 +48,6 @@ const AREA: SlabArea = {
   breakAt: HOST.breakAt,
   limit: HOST.limit,
   rcuPending: HOST.rcuPending,
-  reclaimLock: HOST.rcuReclaimLock,
   rcu: HOST.rcu,
 };
 

@@ -487,7 +487,6 @@ export const HOST = record({
   threadRoles: RCU_THREADS,
   /** Objects to be freed after a grace period, linked by their second word. [atomic] */
   rcuPending: WORD,
-  rcuReclaimLock: SPINLOCK_WORDS,
   tasklistLock: SPINLOCK_WORDS,
   registryLock: SPINLOCK_WORDS,
   /** Sequence count over all of tasklist_lock's write sections: does a walk of the tree belong to one moment? */

@@ -9,7 +9,7 @@ import type { Memory, Ptr } from "../sync/atomics.ts";
 import { NULL, ObjectState } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { rcuPoll, rcuSlots, rcuStart } from "../sync/rcu.ts";
-import { SPINLOCK_WORDS, spinLock, spinTryLock, spinUnlock } from "../sync/spinlock.ts";
+import { SPINLOCK_WORDS, spinLock, spinUnlock } from "../sync/spinlock.ts";
 import type { Thread } from "../sync/thread.ts";
 import { HEADER_WORDS, WORD, record } from "./struct.ts";
 
@@ -21,10 +21,7 @@ export const SLAB_CACHE = record({
   lock: SPINLOCK_WORDS,
   /** Free objects, linked by their second word. */
   freeFirst: WORD,
-  freeCount: WORD,
   objectWords: WORD,
-  /** Objects carved out of the arena so far. */
-  carved: WORD,
 });
 
 /** Where the allocator's shared words live. */
@@ -36,9 +33,8 @@ export interface SlabArea {
   /** Words that hold the first uncarved word of the arena, and its end. */
   readonly breakAt: Ptr;
   readonly limit: Ptr;
-  /** Word that anchors the list of retired objects, and the lock of whoever reclaims them. */
+  /** Word that anchors the list of retired objects. Whoever reclaims them takes it whole. */
   readonly rcuPending: Ptr;
-  readonly reclaimLock: Ptr;
   /** The RCU area. */
   readonly rcu: Ptr;
 }
@@ -175,10 +171,8 @@ export class SlabAllocator {
       freed = this.freeBatch();
     }
     if (this.m.load(this.area.rcuPending) === NULL) return freed;
-    if (!spinTryLock(this.t, this.area.reclaimLock, LockClass.slab)) return freed;
     this.batchFirst = this.m.exchange(this.area.rcuPending, NULL);
     this.batchGracePeriod = rcuStart(this.m, this.area.rcu);
-    spinUnlock(this.t, this.area.reclaimLock, LockClass.slab);
     return freed;
   }
 
@@ -270,7 +264,6 @@ export class SlabAllocator {
       const object = magazine.pop() as Ptr;
       this.m.store(object + LINK, this.m.load(at + SLAB_CACHE.freeFirst));
       this.m.store(at + SLAB_CACHE.freeFirst, object);
-      this.m.add(at + SLAB_CACHE.freeCount, 1);
     }
     spinUnlock(this.t, at + SLAB_CACHE.lock, LockClass.slab);
   }
@@ -288,7 +281,6 @@ export class SlabAllocator {
       const object = this.m.load(at + SLAB_CACHE.freeFirst);
       if (object === NULL) break;
       this.m.store(at + SLAB_CACHE.freeFirst, this.m.load(object + LINK));
-      this.m.add(at + SLAB_CACHE.freeCount, -1);
       magazine.push(object);
     }
     spinUnlock(this.t, at + SLAB_CACHE.lock, LockClass.slab);
@@ -303,6 +295,5 @@ export class SlabAllocator {
       this.m.store(first + i * words, cache);
       magazine.push(first + i * words);
     }
-    this.m.add(at + SLAB_CACHE.carved, count);
   }
 }

@@ -20,7 +20,7 @@
  *         taskAlloc            task->alloc_lock
  *         registry             the host's tables: pids (also under tasklist), added files
  *     dentry                   d_lockref
- *     slab                     slab depot, page lists, retired objects: under any of them
+ *     slab                     slab depot, page lists: under any of them
  */
 export const LockClass = {
   openFile: 0,

@@ -21,7 +21,6 @@ export function makeArea(k: Kernel, room: number): SlabArea {
     breakAt: words(k, 1),
     limit: words(k, 1),
     rcuPending: words(k, 1),
-    reclaimLock: words(k, 1),
     rcu: HOST.rcu,
   };
   slabCacheInit(k.m, area, TOKENS, TOKEN_WORDS);
