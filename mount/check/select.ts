@@ -1,5 +1,5 @@
 /** Which scenarios are meant by the names of a command line. */
-import { formsOf } from "../../src/check/scenario.ts";
+import { extentOf, formsOf } from "../../src/check/scenario.ts";
 import type { Extent, Form, Scenario } from "../../src/check/scenario.ts";
 import type { Job } from "./result.ts";
 
@@ -47,15 +47,10 @@ export function sorted(scenarios: readonly Scenario[]): Scenario[] {
   return [...scenarios].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** How much of a scenario is explored when nobody says otherwise. */
-export function extentOf({ extent }: Scenario): Extent {
-  return extent ?? { kind: "all" };
-}
-
 function jobsOf(spec: Scenario, form: Form | undefined, extent: Extent | undefined): Job[] {
   const forms = formsOf(spec).filter((one) => form === undefined || one === form);
   const { name, about } = spec;
-  return forms.map((one) => ({ scenario: name, form: one, about, extent: extent ?? extentOf(spec) }));
+  return forms.map((one) => ({ scenario: name, form: one, about, extent: extent ?? extentOf(spec, one) }));
 }
 
 function nothingLeft({ names, form, quick }: Selection): string {

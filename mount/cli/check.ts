@@ -25,7 +25,7 @@ export interface CheckFlags {
   list: boolean;
   form?: Form;
   quick: boolean;
-  bound?: number;
+  bound?: number | "all";
   sample?: number;
   seed: number;
   depth: number;
@@ -76,14 +76,15 @@ function selected(
 ): ReturnType<typeof select> {
   const { form, quick } = flags;
   try {
-    return select(scenarios, { names, form, quick, extent: extentOf(flags) });
+    return select(scenarios, { names, form, quick, extent: givenExtent(flags) });
   } catch (error) {
     throw error instanceof SelectionError ? new CommandError(EXIT.usage, error.message) : error;
   }
 }
 
-function extentOf({ bound, sample, depth }: CheckFlags): Extent | undefined {
+function givenExtent({ bound, sample, depth }: CheckFlags): Extent | undefined {
   if (sample !== undefined) return { kind: "sampled", runs: sample, depth };
+  if (bound === "all") return { kind: "all" };
   return bound === undefined ? undefined : { kind: "bounded", preemptions: bound };
 }
 

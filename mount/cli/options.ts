@@ -39,6 +39,16 @@ export function integer(least: number, most: number): (text: string) => number {
   };
 }
 
+/** Parser of a whole number between two bounds, or `all`. */
+export function integerOrAll(least: number, most: number): (text: string) => number | "all" {
+  return (text) => {
+    if (text === "all") return text;
+    if (!/^\d+$/.test(text))
+      throw new InvalidArgumentError(`It must be "all" or a whole number from ${least} to ${most}.`);
+    return integer(least, most)(text);
+  };
+}
+
 /** Parser of whole numbers between two bounds, with commas between them. */
 export function integerList(least: number, most: number): (text: string) => number[] {
   const one = integer(least, most);

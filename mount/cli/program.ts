@@ -9,6 +9,7 @@ import {
   decimal,
   integer,
   integerList,
+  integerOrAll,
 } from "./options.ts";
 import type { BenchFlags } from "./bench.ts";
 import type { CheckFlags } from "./check.ts";
@@ -268,8 +269,8 @@ function addCheck(program: Command, finish: Finish): void {
     .addOption(new Option("--form <form>", "only this form (default: all that a scenario has)").choices(FORMS))
     .option("--quick", "only the scenarios that take seconds", false)
     .addOption(
-      new Option("--bound <n>", "explore with at most so many preemptions, instead of the scenario's own bound")
-        .argParser(integer(0, MAX_BOUND))
+      new Option("--bound <n>", "explore with at most so many preemptions, or all, instead of the scenario's own bound")
+        .argParser(integerOrAll(0, MAX_BOUND))
         .conflicts("sample"),
     )
     .option("--sample <runs>", "explore so many runs at random instead", integer(1, 1e9))

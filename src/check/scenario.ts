@@ -47,8 +47,8 @@ export interface ScenarioSpec<Plan, R extends Results> {
   readonly paths?: readonly PathId[];
   /** Forms in which it is explored; both unless given. */
   readonly forms?: readonly Form[];
-  /** All interleavings unless given. */
-  readonly extent?: Extent;
+  /** All interleavings unless given; a form that isn't named has all of them, too. */
+  readonly extent?: Extent | Readonly<Partial<Record<Form, Extent>>>;
   /** True if it's among those that every test run explores: seconds, not minutes. */
   readonly quick?: boolean;
   /** How often waits may run out of time though nothing else stands still; 0 unless given. See explore/machine.ts. */
@@ -81,6 +81,13 @@ export function scenariosOf(exports: object): Scenario[] {
 
 function isScenario(value: unknown): value is Scenario {
   return typeof value === "object" && value !== null && "name" in value && "setup" in value && "threads" in value;
+}
+
+const EVERYTHING: Extent = { kind: "all" };
+
+/** How much of a form of a scenario is explored when nobody says otherwise. */
+export function extentOf({ extent = EVERYTHING }: Scenario, form: Form): Extent {
+  return "kind" in extent ? extent : (extent[form] ?? EVERYTHING);
 }
 
 /** The forms in which a scenario is explored. */

@@ -8,7 +8,7 @@ import { exploreJob, loadProgram, replayJob, scenarioOf } from "../../mount/chec
 import type { Program } from "../../mount/check/explorer.ts";
 import { readSchedules } from "../../mount/check/saved.ts";
 import type { SavedEdit, SavedSchedule } from "../../mount/check/saved.ts";
-import { extentOf } from "../../mount/check/select.ts";
+import { extentOf } from "../../src/check/scenario.ts";
 import { LIMITS } from "../model/jobs.ts";
 import type { TestProgram } from "../model/program.ts";
 import { Programs } from "../model/program.ts";
@@ -51,7 +51,7 @@ function replayed(of: Program, { scenario, form, schedule }: SavedSchedule): Fou
 /** What is wrong with the scenario, as far as it is explored. */
 function explored(of: Program, { scenario, form }: SavedSchedule, milliseconds: number): Found | null {
   const spec = scenarioOf(of, scenario);
-  const job = { scenario, form, about: spec.about, extent: extentOf(spec) };
+  const job = { scenario, form, about: spec.about, extent: extentOf(spec, form) };
   return exploreJob(of, job, { ...LIMITS, milliseconds }, () => true).report!.failure;
 }
 

@@ -59,9 +59,11 @@ describe("the shipped program", () => {
   test("other bounds: few preemptions, a sample", async () => {
     const bounded = await check(SEQLOCK, "--bound", "1");
     expect(bounded.stdout).toMatch(/ 1 preemption +\d+ .* holds /);
+    const all = await check(SEQLOCK, "--bound", "all");
+    expect(all.stdout).toMatch(/ all +\d+ .* holds /);
     const sampled = await check(SEQLOCK, "--sample", "50", "--seed", "3");
     expect(sampled.stdout).toMatch(/ 50 runs, depth 3 +50 .* nothing found /);
-    expect([bounded.status, sampled.status]).toEqual([EXIT.ok, EXIT.ok]);
+    expect([bounded.status, all.status, sampled.status]).toEqual([EXIT.ok, EXIT.ok, EXIT.ok]);
   });
 
   test("a limit leaves it unfinished", async () => {

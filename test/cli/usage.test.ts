@@ -38,6 +38,7 @@ const WRONG: [args: string[], sentence: RegExp][] = [
   [["stats", "--frob", "x"], /unknown option/],
   [["check", "--form", "fast"], /Allowed choices are lockfree, locked/],
   [["check", "--bound", "2", "--sample", "100"], /'--bound <n>' cannot be used with option '--sample <runs>'/],
+  [["check", "--bound", "some"], /"all" or a whole number from 0 to/],
   [["check", "--jobs", "0"], /whole number from 1 to 64/],
   [["check", "--time-limit", "soon"], /number from 0.01/],
 ];

@@ -1,5 +1,6 @@
 /** Verdicts, extents and commands in words: what text and page have in common. */
-import type { Extent } from "../../../src/check/scenario.ts";
+import type { Extent, Scenario } from "../../../src/check/scenario.ts";
+import { extentOf, formsOf } from "../../../src/check/scenario.ts";
 import { integer, plural, rate } from "../../bench/report/format.ts";
 import type { CheckResult, Job, Outcome, Verdict } from "../result.ts";
 
@@ -11,6 +12,13 @@ export function extentText(extent: Extent): string {
   if (extent.kind === "all") return "all";
   if (extent.kind === "bounded") return plural(extent.preemptions, "preemption");
   return `${plural(extent.runs, "run")}, depth ${extent.depth}`;
+}
+
+/** Of all forms: `all`, or `lockfree 3 preemptions, locked all` if it isn't the same. */
+export function extentsText(spec: Scenario): string {
+  const texts = formsOf(spec).map((form) => ({ form, text: extentText(extentOf(spec, form)) }));
+  if (new Set(texts.map(({ text }) => text)).size === 1) return texts[0]!.text;
+  return texts.map(({ form, text }) => `${form} ${text}`).join(", ");
 }
 
 /** What was shown: `holds`, `fails: deadlock`, or `nothing found`, since a sample proves nothing. */

@@ -7,7 +7,6 @@ import { MISSING, integer } from "../../bench/report/format.ts";
 import type { Paint } from "../../bench/report/lines.ts";
 import { colouredPaint, plainPaint } from "../../bench/report/lines.ts";
 import type { CheckResult, Outcome } from "../result.ts";
-import { extentOf } from "../select.ts";
 import * as describe from "./describe.ts";
 import type { Event, Story } from "./story.ts";
 import { tell } from "./story.ts";
@@ -33,7 +32,7 @@ const BORDERLESS = Object.fromEntries(
 export function renderList(scenarios: readonly Scenario[]): string {
   const table = borderless({});
   for (const spec of scenarios) {
-    table.push([spec.name, formsOf(spec).join(", "), describe.extentText(extentOf(spec)), spec.about]);
+    table.push([spec.name, formsOf(spec).join(", "), describe.extentsText(spec), spec.about]);
   }
   return trimmed(table.toString());
 }

@@ -4,6 +4,7 @@
  */
 import type { LoadedProgram } from "../interleave/load.ts";
 import type { Extent, Form, Scenario } from "../scenario.ts";
+import { extentOf } from "../scenario.ts";
 import { Exploration, STEP_LIMIT } from "./exploration.ts";
 import type { ExploreOptions } from "./exploration.ts";
 import type { Replay, Report } from "./report.ts";
@@ -12,8 +13,6 @@ import { scenarioSubject } from "./scenario-subject.ts";
 
 export type { ExploreOptions } from "./exploration.ts";
 export { ScheduleError } from "./schedule.ts";
-
-const EVERYTHING: Extent = { kind: "all" };
 
 /**
  * Explores a scenario.
@@ -25,7 +24,7 @@ export function explore(
   form: Form,
   options: ExploreOptions & { readonly extent?: Extent } = {},
 ): Report {
-  const extent = options.extent ?? spec.extent ?? EVERYTHING;
+  const extent = options.extent ?? extentOf(spec, form);
   const subject = scenarioSubject(program, spec, form);
   return { scenario: spec.name, form, ...new Exploration(subject, extent, options).run() };
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { exploreJob, loadProgram, scenarioOf } from "../../../mount/check/explorer.ts";
 import type { Outcome } from "../../../mount/check/result.ts";
-import { extentOf } from "../../../mount/check/select.ts";
+import { extentOf } from "../../../src/check/scenario.ts";
 import { FINDINGS, MISTAKES, breakOf } from "../breaks.ts";
 import type { Finding } from "../finding.ts";
 import { LIMITS } from "../jobs.ts";
@@ -38,7 +38,8 @@ async function exploreBroken(finding: Finding): Promise<Outcome> {
   try {
     const program = await loadProgram(dir);
     const spec = scenarioOf(program, finding.scenario);
-    const { extent = extentOf(spec), form = shows === "locked" ? "locked" : "lockfree" } = finding;
+    const { form = shows === "locked" ? "locked" : "lockfree" } = finding;
+    const { extent = extentOf(spec, form) } = finding;
     return exploreJob(program, { scenario: spec.name, about: spec.about, form, extent }, LIMITS, () => true);
   } finally {
     remove();
