@@ -77,7 +77,6 @@ export function keepWait(k: Kernel): void {
 /** The wait that this thread's work was in, if any, is over: the lock was taken, or is no longer wanted. */
 export function endWait(k: Kernel): void {
   const { wait } = k.t;
-  if (wait.path === NO_WAIT) return;
   if (wait.counted) countWait(k, wait.path, Math.max(0, Math.round(k.t.now() - wait.since)));
   wait.clear();
 }
