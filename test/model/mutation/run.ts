@@ -53,6 +53,7 @@ interface Options {
   readonly limit: string;
   readonly budget: string;
   readonly again: string;
+  readonly first: string;
   readonly unexcused: boolean;
 }
 
@@ -76,9 +77,10 @@ async function main(options: Options): Promise<void> {
   try {
     const limits = { limitMs: Number(options.limit) * 1000, budgetMs: Number(options.budget) * 1000 };
     const measured = await measureAll(pool, limits.limitMs, new RegExp(options.scenarios));
+    const first = noticedIn(options.first);
     const log = options.json === "" ? null : createWriteStream(options.json);
     const fates = await pool.each(wanted, async (mutant) => {
-      const fate = await fateOf(pool, mutant, measured, limits);
+      const fate = await fateOf(pool, mutant, inOrder(measured, mutant, first.get(mutant.id)), limits);
       log?.write(`${JSON.stringify(fate)}\n`);
       return fate;
     });
@@ -99,12 +101,17 @@ function isAbout({ scenario }: Trial, { file }: Mutant): boolean {
 
 /** Those asked for, which an earlier run, if given, did not notice, and no reason excuses, if such are not wanted. */
 function wantedOf(mutants: readonly Mutant[], { mutants: pattern, again, unexcused }: Options): Mutant[] {
-  const lines = again === "" ? [] : readFileSync(again, "utf8").trim().split("\n");
-  const fates = lines.map((line) => JSON.parse(line) as Fate);
-  const noticed = new Set(fates.filter(({ by }) => by !== null).map(({ mutant }) => mutant.id));
+  const noticed = noticedIn(again);
   const excused = (id: string): boolean => unexcused && (reasons[id]?.kind ?? "open") !== "open";
   const asked = new RegExp(pattern);
   return mutants.filter(({ id }) => asked.test(id) && !noticed.has(id) && !excused(id));
+}
+
+/** Who noticed a mutant in an earlier run, by the mutants' ids. @param file as written by --json; "": there was none */
+function noticedIn(file: string): Map<string, Trial> {
+  const lines = file === "" ? [] : readFileSync(file, "utf8").trim().split("\n");
+  const fates = lines.map((line) => JSON.parse(line) as Fate);
+  return new Map(fates.flatMap(({ mutant, by }) => (by === null ? [] : [[mutant.id, by]])));
 }
 
 function allMutants(only: string): { edits: Map<string, string>; mutants: Mutant[] } {
@@ -132,10 +139,17 @@ async function measureAll(pool: Pool, limitMs: number, asked: RegExp): Promise<M
   return measured.sort((a, b) => a.milliseconds - b.milliseconds);
 }
 
-async function fateOf(pool: Pool, mutant: Mutant, measured: readonly Measurement[], limits: Limits): Promise<Fate> {
+/** The trials that reach a mutant: who noticed it before, then its own protocol's, and of these the cheaper ones first. */
+function inOrder(measured: readonly Measurement[], mutant: Mutant, first: Trial | undefined): Measurement[] {
+  const rank = ({ trial }: Measurement): number => {
+    if (trial.scenario === first?.scenario && trial.form === first.form) return 0;
+    return isAbout(trial, mutant) ? 1 : 2;
+  };
   const reaching = measured.filter(({ reached }) => reached.includes(mutant.number));
-  // Most mistakes are noticed by the scenarios of their own protocol; the sort keeps the cheaper ones first.
-  reaching.sort((a, b) => Number(isAbout(b.trial, mutant)) - Number(isAbout(a.trial, mutant)));
+  return reaching.sort((a, b) => rank(a) - rank(b));
+}
+
+async function fateOf(pool: Pool, mutant: Mutant, reaching: readonly Measurement[], limits: Limits): Promise<Fate> {
   const reach = reaching.length;
   const until = performance.now() + limits.budgetMs;
   let trials = 0;
@@ -186,6 +200,7 @@ const command = new Command("mutants")
   .option("--limit <seconds>", "time for one exploration", "20")
   .option("--budget <seconds>", "time for one mutant", "60")
   .option("--again <file>", "without what was noticed there, as written by --json", "")
+  .option("--first <file>", "try first what noticed a mutant there", "")
   .option("--unexcused", "without what survivors.yaml excuses", false)
   .option("--json <file>", "write how each mutant fared, one JSON line each as it goes", "")
   .action(main);
