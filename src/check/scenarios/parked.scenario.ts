@@ -1,38 +1,24 @@
 /** Guarded reads by threads that must not sleep: who finds the lock taken gives up, holds nothing, and has seen nothing. */
-import { EACCES, EBADF, EPERM } from "../../kernel/errno.ts";
 import { execCommit, execFinish } from "../../kernel/exec.ts";
-import { TraceSnapshot, readStack } from "../../kernel/guarded.ts";
-import type { Kernel } from "../../kernel/kernel.ts";
 import type { PathId } from "../../kernel/knobs.ts";
 import { PATH_NAMES, Path } from "../../kernel/knobs.ts";
 import { endWait } from "../../kernel/lock-wait.ts";
 import { MM } from "../../kernel/layout.ts";
-import { PTRACE_MODE_READ_FSCREDS } from "../../kernel/flags.ts";
-import { mmAccess } from "../../kernel/mm-access.ts";
-import { pidfdGetfd } from "../../kernel/pidfd-getfd.ts";
-import { RobustList, getRobustList } from "../../kernel/robust-list.ts";
-import { mmput } from "../../mm/mm.ts";
 import { WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
 import type { Scenario } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
+import { countIs, execsAreOver, keepMm, makeOwned, ownsAlone, prepareExec, takeOver } from "./exec-images.ts";
+import type { Read } from "./guarded-reads.ts";
 import {
-  OWNER,
-  caller,
-  countIs,
-  execsAreOver,
-  keepMm,
-  makeOwned,
-  ownsAlone,
-  prepareExec,
-  takeOver,
-} from "./exec-images.ts";
-import { taskOfPid } from "./pid-kit.ts";
-
-/** A descriptor that no process has. */
-const NONE = 3;
-
-/** A read that holds nothing when it is over. @returns 0 or what it answered */
-type Read = (k: Kernel, pid: number) => number;
+  FILE_ANSWERS,
+  LIST_ANSWERS,
+  MM_ANSWERS,
+  STACK_ANSWERS,
+  fileOf,
+  listOf,
+  mmOf,
+  stackOf,
+} from "./guarded-reads.ts";
 
 function parked(path: PathId, read: Read, answers: readonly number[]): Scenario {
   const name = PATH_NAMES[path] as string;
@@ -67,18 +53,7 @@ function parked(path: PathId, read: Read, answers: readonly number[]): Scenario 
   });
 }
 
-function openMm(k: Kernel, pid: number): number {
-  const mm = mmAccess(k, taskOfPid(k, pid), PTRACE_MODE_READ_FSCREDS, caller(OWNER));
-  if (mm <= 0) return mm;
-  mmput(k, mm);
-  return 0;
-}
-
-const stackOf: Read = (k, pid) => readStack(k, taskOfPid(k, pid), caller(OWNER), new TraceSnapshot());
-const fileOf: Read = (k, pid) => pidfdGetfd(k, pid, NONE, 0, caller(OWNER));
-const listOf: Read = (k, pid) => getRobustList(k, pid, caller(OWNER), new RobustList());
-
-export const stackParked = parked(Path.stack, stackOf, [0, -EPERM]);
-export const mmAccessParked = parked(Path.mm_access, openMm, [0, -EACCES]);
-export const pidfdGetfdParked = parked(Path.pidfd_getfd, fileOf, [-EBADF, -EPERM]);
-export const robustListParked = parked(Path.get_robust_list, listOf, [0, -EPERM]);
+export const stackParked = parked(Path.stack, stackOf, STACK_ANSWERS);
+export const mmAccessParked = parked(Path.mm_access, mmOf, MM_ANSWERS);
+export const pidfdGetfdParked = parked(Path.pidfd_getfd, fileOf, FILE_ANSWERS);
+export const robustListParked = parked(Path.get_robust_list, listOf, LIST_ANSWERS);
