@@ -4,7 +4,18 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { HOST, TOKEN } from "../../kernel/layout.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
-import { RCU_WORDS, rcuClaim, rcuInit, rcuOffline, rcuOnline, rcuPoll, rcuStart, rcuWordOf } from "../../sync/rcu.ts";
+import {
+  RCU_WORDS,
+  rcuClaim,
+  rcuInit,
+  rcuOffline,
+  rcuOnline,
+  rcuPoll,
+  rcuReadLock,
+  rcuReadUnlock,
+  rcuStart,
+  rcuWordOf,
+} from "../../sync/rcu.ts";
 import { Thread } from "../../sync/thread.ts";
 import { sleepOn, wakeAll } from "../../sync/waitqueue.ts";
 import { words } from "../model.ts";
@@ -41,8 +52,11 @@ function replace(k: Kernel, { at }: Published, which: number, number: number): v
 
 /** The number of the token that is there now. */
 function look(k: Kernel, { at }: Published, which: number): number {
+  rcuReadLock(k.t);
   const token = k.m.load(at[which] as Ptr);
-  return k.m.load(token + TOKEN.count);
+  const number = k.m.load(token + TOKEN.count);
+  rcuReadUnlock(k.t);
+  return number;
 }
 
 /** Waits until the gate is open. */

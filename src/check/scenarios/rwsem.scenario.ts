@@ -221,6 +221,28 @@ export const writerKilled = scenario({
   },
 });
 
+export const unkilled = scenario({
+  name: "rwsem/unkilled",
+  about: "a reader and two writers could be killed, but nobody is: each waits until it has the lock",
+  quick: true,
+  setup: plan,
+  threads: {
+    reader: (k, plan): Pair | number => {
+      k.t.interruptWord = plan.killed;
+      return readKillable(k, plan);
+    },
+    first: writeKillable,
+    second: (k, plan): number => {
+      k.t.interruptWord = plan.killed;
+      return writeKillable(k, plan);
+    },
+  },
+  check: (k, plan, { reader, first, second }) => {
+    if (first !== WAIT_OK || second !== WAIT_OK) return `the writers' waits gave ${first} and ${second}`;
+    return judgeReads([reader]) ?? judgeRest(k, plan, 2);
+  },
+});
+
 /** Tries to read, then to write. @returns what the waits gave */
 function readThenWrite(k: Kernel, plan: Plan): [Pair | number, number] {
   return [readKillable(k, plan), writeKillable(k, plan)];
