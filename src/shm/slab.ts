@@ -291,9 +291,7 @@ export class SlabAllocator {
     if (words === 0) throw new SlabError(`cache ${cache} is not declared`);
     const count = Math.max(1, Math.min(most, Math.floor(CHUNK_WORDS / words)));
     const first = carve(this.m, this.area, words * count);
-    for (let i = count - 1; i >= 0; i--) {
-      this.m.store(first + i * words, cache);
-      magazine.push(first + i * words);
-    }
+    // Their headers are zero, as all memory that was never used: no object in use, whatever cache is asked about.
+    for (let i = count - 1; i >= 0; i--) magazine.push(first + i * words);
   }
 }

@@ -28,9 +28,8 @@ export function rcuWordOf(area: Ptr, slot: number): Ptr {
   return area + LINE * (1 + slot);
 }
 
-/** Prepares the area. @pre no other thread can see it yet; zero but for its first line */
+/** Prepares the area. @pre no other thread can see it yet; it is all zero */
 export function rcuInit(m: Memory, area: Ptr): void {
-  m.plainZero(area, LINE);
   m.plainStore(area, 1);
 }
 
