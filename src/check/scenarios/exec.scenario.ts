@@ -1,20 +1,44 @@
 /** What an exec leaves of a process, and what it leaves to others: looked at when it is over. */
-import { EACCES, ENOEXEC } from "../../kernel/errno.ts";
-import { execCommit, execFinish, execRefused } from "../../kernel/exec.ts";
-import { isZombie, taskComm, threadCount } from "../../kernel/task.ts";
+import { EACCES, ENOEXEC, ESRCH } from "../../kernel/errno.ts";
+import { execCommit, execFinish, execPrepare, execRefused } from "../../kernel/exec.ts";
+import { exitGroup } from "../../kernel/exit.ts";
 import { closeFd, fdLookup, fileNew, installFdAt } from "../../kernel/files.ts";
-import { CLONE_FILES, CLONE_SIGHAND, CLONE_VM, PF_FORKNOEXEC, PF_RANDOMIZE, SIGSEGV } from "../../kernel/flags.ts";
+import {
+  CLONE_FILES,
+  CLONE_SIGHAND,
+  CLONE_VM,
+  PF_FORKNOEXEC,
+  PF_RANDOMIZE,
+  PTRACE_MODE_READ_FSCREDS,
+  SIGSEGV,
+} from "../../kernel/flags.ts";
 import { copyProcess } from "../../kernel/fork.ts";
 import { setuid } from "../../kernel/identity.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { CRED, FILE, FILES, FileKind, MM, SIGHAND, SIGNAL, TASK } from "../../kernel/layout.ts";
+import { Path } from "../../kernel/knobs.ts";
+import { CRED, FILE, FILES, FileKind, HOST, MM, SIGHAND, SIGNAL, TASK } from "../../kernel/layout.ts";
+import { mmAccess } from "../../kernel/mm-access.ts";
 import { findTask } from "../../kernel/pid.ts";
+import { isZombie, taskComm, threadCount } from "../../kernel/task.ts";
+import { setNoNewPrivs } from "../../kernel/tsync.ts";
+import { mmput } from "../../mm/mm.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { timerCreate, timersStart } from "../../time/posix-timers.ts";
-import { MODEL_CONFIG, ORDINARY, programSpec } from "../model.ts";
+import { MODEL_CONFIG, ORDINARY, SETUID_ROOT, programSpec } from "../model.ts";
 import { scenario } from "../scenario.ts";
 import type { Owned } from "./exec-images.ts";
-import { OWNER, countIs, execsAreOver, makeOwned, makeThread, prepareExec, takeOver } from "./exec-images.ts";
+import {
+  OWNER,
+  caller,
+  countIs,
+  execsAreOver,
+  makeOwned,
+  makeThread,
+  ownsAlone,
+  prepareExec,
+  takeOver,
+} from "./exec-images.ts";
+import { ownerOfFile } from "./revalidate-lives.ts";
 import { timerSpec } from "./timers-walk.ts";
 
 const STAYS = 3;
@@ -43,14 +67,19 @@ function share(k: Kernel): Shared {
   const mm = m.load(owned.task + TASK.mm);
   open(k, files, STAYS, false);
   open(k, files, CLOSES, true);
-  m.store(sighand + SIGHAND.ignored, IGNORED);
-  m.store(sighand + SIGHAND.ignored + 1, IGNORED_HIGH);
-  m.store(sighand + SIGHAND.caught, CAUGHT);
+  setHandlers(k, sighand);
   m.store(mm + MM.flags, MM_FLAGS);
   m.store64(owned.task + TASK.startTime, START_TIME);
   timerCreate(k, owned.task, timerSpec(1));
   const other = findTask(k, copyProcess(k, owned.task, CLONE_VM | CLONE_FILES | CLONE_SIGHAND));
   return { owned, other, files, sighand, mm };
+}
+
+function setHandlers(k: Kernel, sighand: Ptr): void {
+  const { m } = k;
+  m.store(sighand + SIGHAND.ignored, IGNORED);
+  m.store(sighand + SIGHAND.ignored + 1, IGNORED_HIGH);
+  for (const word of [0, 1]) m.store(sighand + SIGHAND.caught + word, CAUGHT);
 }
 
 function open(k: Kernel, files: Ptr, fd: number, closeOnExec: boolean): Ptr {
@@ -160,6 +189,147 @@ export const unshares = scenario({
       countIs(k, "the old leader", shared.owned.task + TASK.usage, 0) ??
       (findTask(k, tid) === 0 ? null : "the pid that the thread had still leads somewhere")
     );
+  },
+});
+
+export const unsharesFromDying = scenario({
+  name: "exec/unshares-exit",
+  about:
+    "an exec, while the one who shares its memory, descriptors and handlers dies: nothing is lost, nothing is kept",
+  quick: true,
+  setup: (k) => {
+    const shared = share(k);
+    const { owned, files } = shared;
+    const closes = fdLookup(k, owned.task, CLOSES);
+    return { shared, files, closes, exec: prepareExec(k, owned.task, { setuid: true }) };
+  },
+  threads: {
+    exec: (k, { exec }): boolean => execFinish(k, execCommit(k, takeOver(k, exec))),
+    other: (k, { shared: { other } }): void => exitGroup(k, other, 0),
+  },
+  check: (k, { shared: { owned, mm }, closes }) => {
+    const { m } = k;
+    const stays = fdLookup(k, owned.task, STAYS);
+    if (stays === 0) return "a file has not stayed open";
+    return (
+      countIs(k, "the file that stays", stays + FILE.count, 1) ??
+      countIs(k, "the file that is closed", closes + FILE.count, 0) ??
+      countIs(k, "the table", m.load(owned.task + TASK.files) + FILES.count, 1) ??
+      countIs(k, "the old address space", mm + MM.mmUsers, 0) ??
+      execsAreOver(k, owned, 1) ??
+      ownsAlone(k, owned.task)
+    );
+  },
+});
+
+/** Signals that a task ignores, as status shows them. @pre RCU */
+function ignoredSignals(k: Kernel, task: Ptr): readonly [number, number] {
+  const ignored = k.m.load(task + TASK.sighand) + SIGHAND.ignored;
+  return [k.m.load(ignored), k.m.load(ignored + 1)];
+}
+
+export const handlers = scenario({
+  name: "exec/handlers",
+  about: "what a process ignores is looked at while an exec makes its handlers its own: it is the same all the time",
+  quick: true,
+  setup: (k) => {
+    const shared = share(k);
+    return { shared, exec: prepareExec(k, shared.owned.task) };
+  },
+  threads: {
+    reader: (k, { shared: { owned } }): readonly [number, number] => ignoredSignals(k, owned.task),
+    exec: (k, { exec }): boolean => execFinish(k, execCommit(k, takeOver(k, exec))),
+  },
+  check: (k, { shared: { owned, sighand } }, { reader: [low, high] }) => {
+    if (low !== IGNORED || high !== IGNORED_HIGH) return `the process ignored ${low} and ${high}`;
+    if (k.m.load(owned.task + TASK.sighand) === sighand) return "it still shares the handlers";
+    return execsAreOver(k, owned, 1) ?? ownsAlone(k, owned.task);
+  },
+});
+
+/** What the owner of a process sees of a descriptor. */
+type SeenFd = "not his" | "open" | "closed";
+
+/** The owner asks whose the files of the process's directory are, and opens a descriptor if they are his. @pre RCU */
+function lookAtFd(k: Kernel, task: Ptr, fd: number): SeenFd {
+  if (ownerOfFile(k, task).uid !== OWNER) return "not his";
+  return fdLookup(k, task, fd) === 0 ? "closed" : "open";
+}
+
+export const keeps = scenario({
+  name: "exec/no-new-privs",
+  about:
+    "an undumpable process without new privileges execs a set-user-ID program: descriptors close before it opens up",
+  quick: true,
+  setup: (k) => {
+    const owned = makeOwned(k, { opens: true });
+    const { task } = owned;
+    const [files, sighand] = [k.m.load(task + TASK.files), k.m.load(task + TASK.sighand)];
+    open(k, files, CLOSES, true);
+    setHandlers(k, sighand);
+    setNoNewPrivs(k, task);
+    const exec = prepareExec(k, task, { setuid: true });
+    return { owned, files, sighand, exec, until: k.m.load(exec.mm + MM.dumpable) };
+  },
+  threads: {
+    reader: (k, { owned: { task } }): SeenFd => lookAtFd(k, task, CLOSES),
+    exec: (k, { exec }): boolean => execFinish(k, execCommit(k, takeOver(k, exec))),
+  },
+  check: (k, { owned, files, sighand, exec, until }, { reader }) => {
+    const { m } = k;
+    if (until !== 0) return "the new image may be dumped though the exec is not over";
+    if (reader === "open") return "the owner got at a descriptor that the exec closes";
+    const cred = m.load(owned.task + TASK.cred);
+    return (
+      firstWrong({
+        "its effective user": [m.load(cred + CRED.euid), OWNER],
+        "its saved user": [m.load(cred + CRED.suid), OWNER],
+        capabilities: [m.load(cred + CRED.capEffective), 0],
+        "who may dump it": [m.load(exec.mm + MM.dumpable), 1],
+        // It shares them with nobody: no copy is needed.
+        "its descriptors": [m.load(owned.task + TASK.files), files],
+        "its handlers": [m.load(owned.task + TASK.sighand), sighand],
+        "signals that are ignored": [m.load(sighand + SIGHAND.ignored), IGNORED],
+        "signals that are caught": [m.load(sighand + SIGHAND.caught), 0],
+        "later signals that are caught": [m.load(sighand + SIGHAND.caught + 1), 0],
+      }) ??
+      execsAreOver(k, owned, 1) ??
+      ownsAlone(k, owned.task)
+    );
+  },
+});
+
+/** Root opens the memory of a process. @returns the address space, or an error */
+function openMm(k: Kernel, task: Ptr): number {
+  const mm = mmAccess(k, task, PTRACE_MODE_READ_FSCREDS, caller(0));
+  if (mm > 0) mmput(k, mm);
+  return mm;
+}
+
+export const firstImage = scenario({
+  name: "exec/first-image",
+  about: "a task that has had no memory execs, as the first process does: a reader finds none, or the new image",
+  paths: [Path.mm_access],
+  quick: true,
+  setup: (k) => {
+    const pid = copyProcess(k, k.m.load(HOST.idleTask), 0);
+    return { task: findTask(k, pid) };
+  },
+  threads: {
+    reader: (k, { task }): number => openMm(k, task),
+    exec: (k, { task }): readonly [dumpable: number, flags: number] => {
+      const exec = execPrepare(k, task, programSpec(SETUID_ROOT));
+      const until = [k.m.load(exec.mm + MM.dumpable), k.m.load(exec.mm + MM.flags)] as const;
+      execFinish(k, execCommit(k, exec));
+      return until;
+    },
+  },
+  check: (k, { task }, { reader, exec: [dumpable, flags] }) => {
+    const mm = k.m.load(task + TASK.mm);
+    if (reader !== -ESRCH && reader !== mm) return `the reader got ${reader}, not the address space ${mm}`;
+    if (dumpable !== 0 || flags !== 0) return `before the exec is over, it has dumpability ${dumpable}, flags ${flags}`;
+    if (k.m.load(mm + MM.dumpable) !== 1) return "it may not be dumped when the exec is over";
+    return ownsAlone(k, task);
   },
 });
 
