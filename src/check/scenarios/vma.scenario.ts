@@ -11,6 +11,7 @@ import {
   mmapWriteLock,
   mmapWriteUnlock,
   vmaEndRead,
+  vmaMarkDetached,
   vmaStartRead,
   vmaStartWrite,
 } from "../../mm/lock.ts";
@@ -18,7 +19,9 @@ import { munmap } from "../../mm/mmap.ts";
 import { findVma } from "../../mm/vma-tree.ts";
 import { vmaSetRange } from "../../mm/vma.ts";
 import type { Ptr } from "../../sync/atomics.ts";
+import { NULL } from "../../sync/atomics.ts";
 import { rcuReadLock, rcuReadUnlock } from "../../sync/rcu.ts";
+import { words } from "../model.ts";
 import { scenario } from "../scenario.ts";
 import { R, anon, at, judgeSpaces, makeSpace, map, must, restBeside } from "./maps-space.ts";
 
@@ -31,17 +34,28 @@ function oneMapping(k: Kernel): { mm: Ptr; vma: Ptr } {
 /** Bounds, as they are while the VMA is locked; or what kept it from being locked. */
 type Seen = readonly [number, number] | number;
 
-/** Locks a VMA that was found earlier, and looks at its bounds. */
-function look(k: Kernel, mm: Ptr, vma: Ptr): Seen {
+/**
+ * Locks a VMA that was found earlier, and looks at its bounds.
+ * @param gone a word that isn't 0 once nobody can have it locked any more, or NULL
+ */
+function look(k: Kernel, mm: Ptr, vma: Ptr, gone: Ptr = NULL): Seen {
   rcuReadLock(k.t);
   const locked = vmaStartRead(k, mm, vma);
   let seen: Seen = locked;
   if (locked === vma) {
     seen = [k.m.load64(vma + VMA.vmStart), k.m.load64(vma + VMA.vmEnd)];
+    if (gone !== NULL && k.m.load(gone) !== 0) throw new Error("a detached mapping is locked");
     vmaEndRead(k, vma);
   }
   rcuReadUnlock(k.t);
   return seen;
+}
+
+/** Nobody has the address space or the VMA locked. @param refcnt 1, or 0 if the VMA is detached */
+function judgeUnlocked(k: Kernel, mm: Ptr, vma: Ptr, refcnt: number): string | null {
+  if ((k.m.load(mm + MM.mmLockSeq) & 1) !== 0) return "mm_lock_seq is odd";
+  const left = k.m.load(vma + VMA.vmRefcnt);
+  return left === refcnt ? null : `vm_refcnt is ${left}`;
 }
 
 /** Whole bounds, or a good reason for none. */
@@ -71,13 +85,10 @@ export const readWrite = scenario({
       mmapWriteUnlock(k, mm);
     },
   },
-  check: (k, { vma }, { first, second }) => {
+  check: (k, { mm, vma }, { first, second }) => {
     const states = [[at(0), at(4)] as const, [at(1), at(3)] as const];
-    const refcnt = k.m.load(vma + VMA.vmRefcnt);
     return (
-      judgeSeen(first, states, [VMA_BUSY]) ??
-      judgeSeen(second, states, [VMA_BUSY]) ??
-      (refcnt === 1 ? null : `vm_refcnt is ${refcnt}`)
+      judgeSeen(first, states, [VMA_BUSY]) ?? judgeSeen(second, states, [VMA_BUSY]) ?? judgeUnlocked(k, mm, vma, 1)
     );
   },
 });
@@ -100,11 +111,63 @@ export const writeTwice = scenario({
       }
     },
   },
-  check: (k, { vma }, { reader }) => {
-    const refcnt = k.m.load(vma + VMA.vmRefcnt);
+  check: (k, { mm, vma }, { reader }) => {
     const states = [[at(0), at(4)] as const, [at(1), at(2)] as const, [at(2), at(3)] as const];
-    return judgeSeen(reader, states, [VMA_BUSY]) ?? (refcnt === 1 ? null : `vm_refcnt is ${refcnt}`);
+    return judgeSeen(reader, states, [VMA_BUSY]) ?? judgeUnlocked(k, mm, vma, 1);
   },
+});
+
+/** Changes a mapping, and a word that tells how often that was done. */
+function change(k: Kernel, { mm, vma, changes }: { mm: Ptr; vma: Ptr; changes: Ptr }, page: number): void {
+  mmapWriteLock(k, mm);
+  vmaStartWrite(k, mm, vma);
+  vmaSetRange(k, vma, at(page), at(page + 1));
+  k.m.store(changes, k.m.load(changes) + 1);
+  mmapWriteUnlock(k, mm);
+}
+
+/** The sequence count is even between two write sections, never in the middle of one. */
+export const twoWriters = scenario({
+  name: "vma/two-writers",
+  about: "a reader while two threads change one mapping: a write section ends before the next one begins",
+  quick: true,
+  setup: (k) => ({ ...oneMapping(k), changes: words(k, 1) }),
+  threads: {
+    reader: (k, { mm, vma }): Seen => look(k, mm, vma),
+    first: (k, plan): void => change(k, plan, 1),
+    second: (k, plan): void => change(k, plan, 2),
+  },
+  check: (k, { mm, vma, changes }, { reader }) => {
+    const states = [[at(0), at(4)] as const, [at(1), at(2)] as const, [at(2), at(3)] as const];
+    const done = k.m.load(changes);
+    return (
+      judgeSeen(reader, states, [VMA_BUSY]) ??
+      (done === 2 ? null : `${done} changes were made under the lock`) ??
+      judgeUnlocked(k, mm, vma, 1)
+    );
+  },
+});
+
+/** Who finds a detached mapping is told so, and looks again; a mapping that is only locked has him take mmap_lock. */
+export const detached = scenario({
+  name: "vma/detach",
+  about: "a reader of a mapping that is detached: if he has it locked he is waited for, and nobody has it after that",
+  quick: true,
+  setup: (k) => ({ ...oneMapping(k), gone: words(k, 1) }),
+  threads: {
+    reader: (k, { mm, vma, gone }): Seen => look(k, mm, vma, gone),
+    writer: (k, { mm, vma, gone }): void => {
+      mmapWriteLock(k, mm);
+      vmaStartWrite(k, mm, vma);
+      vmaMarkDetached(k, vma);
+      k.m.store(gone, 1);
+      mmapWriteUnlock(k, mm);
+    },
+  },
+  check: (k, { mm, vma }, { reader }) =>
+    judgeSeen(reader, [[at(0), at(4)]], [VMA_BUSY, VMA_DETACHED]) ??
+    judgeSeen(look(k, mm, vma), [], [VMA_DETACHED]) ??
+    judgeUnlocked(k, mm, vma, 0),
 });
 
 /** Whoever is just finding out that he is too late still counts as a reader: the memory is not reused before he has gone. */

@@ -38,7 +38,7 @@ export interface Measured {
 export type Tried = string | null;
 
 const NONE = -1;
-/** Executions from which is learnt which mutants a trial reaches. */
+/** Executions from which is learnt which mutants a trial reaches, should its exploration come to no end. */
 const SAMPLE = { kind: "sampled", runs: 300, depth: 3 } as const;
 
 const backend = (globalThis as unknown as Record<symbol, { mutant?: (number: number) => boolean }>)[
@@ -54,8 +54,8 @@ function measure(trial: Trial, timeLimit: number): Measured {
   const reached = new Set<number>();
   backend.mutant = (number) => reached.add(number) === null;
   explore(program, spec, trial.form, { extent: SAMPLE });
-  backend.mutant = isActive;
   const report = explore(program, spec, trial.form, { timeLimit });
+  backend.mutant = isActive;
   const { executions, blocked, milliseconds, complete } = report;
   return { reached: [...reached], executions: executions + blocked, milliseconds, complete, failure: said(report) };
 }
