@@ -30,6 +30,8 @@ export const MAX_SYSCTLS = 2048;
 export const OPEN_NODE_BUCKETS = 4096;
 /** Words of a cache line: what all threads write has one of its own. */
 const LINE = 16;
+/** Words that are NULL's own: no field of NULL, of any struct, is somebody else's word. */
+export const NULL_WORDS = 8 * LINE;
 /** Words of each thread's block of counters; see counters.ts. */
 export const COUNTER_WORDS = 256;
 /** Mutators that one simulation can have. */
@@ -56,8 +58,6 @@ export const TASK = struct({
   usage: WORD,
   pid: WORD,
   tgid: WORD,
-  /** Changes with each use of a pid; see pid.ts. */
-  pidGeneration: WORD,
   /** TASK_RUNNING 0, INTERRUPTIBLE 1, UNINTERRUPTIBLE 2, STOPPED 4, TRACED 8, EXIT_DEAD 16, EXIT_ZOMBIE 32, … */
   state: WORD,
   /** PF_* */
@@ -465,8 +465,8 @@ export const HELD_EXEC = record({
 
 /** The fixed part of the arena: everything that exists once. */
 export const HOST = record({
-  /** The word at 0 is NULL's. */
-  reserved: LINE,
+  /** What NULL points at: nobody reads or writes it. */
+  reserved: NULL_WORDS,
   // Whole cache lines come first, so that they are just that: what all threads write, or one alone.
   /** Raised when a lock becomes free while requests are parked. [atomic] */
   parkWord: LINE,

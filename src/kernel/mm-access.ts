@@ -6,7 +6,6 @@ import type { Ptr } from "../sync/atomics.ts";
 import { mmgetNotZero, mmput } from "../mm/mm.ts";
 import { EACCES, ESRCH } from "./errno.ts";
 import { execUpdateReadBegin, execUpdateReadDone, execUpdateReadNeedsRetry, isExecUpdateError } from "./exec-update.ts";
-import { PF_KTHREAD } from "./flags.ts";
 import type { Kernel } from "./kernel.ts";
 import { Path } from "./knobs.ts";
 import { TASK } from "./layout.ts";
@@ -16,15 +15,12 @@ import { pinTask, unpinTask } from "./task.ts";
 
 /** A task's mm with a user more, or NULL if it has none (any more). @pre RCU */
 export function getTaskMm(k: Kernel, task: Ptr): Ptr {
-  if ((k.m.load(task + TASK.flags) & PF_KTHREAD) !== 0) return 0;
-  for (let mm = k.m.load(task + TASK.mm); mm !== 0;) {
-    if (mmgetNotZero(k, mm)) return mm;
-    // An exec has put the old one meanwhile, and there is another (the kernel holds task_lock over both steps).
-    const now = k.m.load(task + TASK.mm);
-    if (now === mm) return 0;
-    mm = now;
+  for (;;) {
+    const mm = k.m.load(task + TASK.mm);
+    // A task lets go of its mm before it puts it: who comes too late for one finds another one there, or none (the kernel
+    // holds task_lock over both steps).
+    if (mm === 0 || mmgetNotZero(k, mm)) return mm;
   }
-  return 0;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** A scenario of a transformed program, as the machine runs it. */
 import { Cache, cacheName } from "../../kernel/caches.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { HOST } from "../../kernel/layout.ts";
+import { HOST, NULL_WORDS } from "../../kernel/layout.ts";
 import { SLAB_CACHE } from "../../shm/slab.ts";
 import { HEADER_WORDS } from "../../shm/struct.ts";
 import type { Memory } from "../../sync/atomics.ts";
@@ -10,9 +10,6 @@ import type { Form, Results, Scenario } from "../scenario.ts";
 import { Names } from "./names.ts";
 import { runtime } from "./runtime.ts";
 import type { ObjectKinds, Subject } from "./subject.ts";
-
-/** Words that NULL has for itself, so that its fields are no others'. */
-const LINE = 16;
 
 /** Looks that spinning waits take before they nap or sleep: the first one, and the one of whoever is about to. */
 const SPINS = 1;
@@ -39,7 +36,7 @@ export function scenarioSubject(program: LoadedProgram, spec: Scenario, form: Fo
     timeouts: spec.timeouts ?? 0,
     objects: slabObjects(k.m),
     sites,
-    nowhere: HOST.reserved + LINE,
+    nowhere: HOST.reserved + NULL_WORDS,
     nameWord: (at, object) => wordNames.word(at, object),
     mayHang: false,
     judge: (results) => {

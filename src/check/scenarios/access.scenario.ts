@@ -2,6 +2,7 @@
 import { EPERM, ESRCH } from "../../kernel/errno.ts";
 import type { ExecPrepared } from "../../kernel/exec.ts";
 import { execCommit, execFinish } from "../../kernel/exec.ts";
+import { exitGroup } from "../../kernel/exit.ts";
 import { TraceSnapshot, readPersonality, readStack, readSyscall } from "../../kernel/guarded.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { PathId } from "../../kernel/knobs.ts";
@@ -156,4 +157,25 @@ export const twice = scenario({
       countIs(k, "the old address space", kept + MM.mmUsers, 1)
     );
   },
+});
+
+export const exit = scenario({
+  name: "stack/exit",
+  about: "a reader and the exit of the process: he sees its address space, or that there is none",
+  paths: [Path.stack],
+  quick: true,
+  setup: (k) => {
+    const owned = makeOwned(k);
+    const kept = keepMm(k, owned.task);
+    return { owned, kept, before: wordsOf(k, kept, 0) };
+  },
+  threads: {
+    reader: (k, { owned }): ImageRead => readTrace(k, Path.stack, owned.pid),
+    exit: (k, { owned }): void => exitGroup(k, owned.task, 0),
+  },
+  check: (k, { owned, kept, before }, { reader }) =>
+    judgeImage(reader, [state(OPEN, ...before), state(OPEN, 0, 0, 0)]) ??
+    execsAreOver(k, owned, 0) ??
+    countIs(k, "the task", owned.task + TASK.usage, 1) ??
+    countIs(k, "the address space", kept + MM.mmUsers, 1),
 });

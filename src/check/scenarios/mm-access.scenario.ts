@@ -6,8 +6,9 @@ import { PTRACE_MODE_READ_FSCREDS } from "../../kernel/flags.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
 import { MM, TASK } from "../../kernel/layout.ts";
-import { mmAccess } from "../../kernel/mm-access.ts";
-import { mmput } from "../../mm/mm.ts";
+import { getTaskMm, mmAccess } from "../../kernel/mm-access.ts";
+import { mmget, mmput } from "../../mm/mm.ts";
+import type { Ptr } from "../../sync/atomics.ts";
 import { OPEN } from "../oracles/access.ts";
 import type { ImageRead } from "../oracles/identity.ts";
 import { judgeImage } from "../oracles/identity.ts";
@@ -37,10 +38,15 @@ function openMm(k: Kernel, pid: number): ImageRead {
   const mm = mmAccess(k, taskOfPid(k, pid), PTRACE_MODE_READ_FSCREDS, caller(OWNER));
   const read = { path: "mm_access", who: "owner", refusal: -EACCES } as const;
   if (mm < 0) return { ...read, error: mm, seen: [] };
+  return { ...read, error: 0, seen: [undefined, giveBack(k, mm)] };
+}
+
+/** @returns the address space if it is alive; else it has no user that could be given back */
+function giveBack(k: Kernel, mm: Ptr): number {
   // What exit_mmap leaves of an address space has no mappings.
-  const alive = k.m.load(mm + MM.mapCount) !== 0;
-  if (alive) mmput(k, mm);
-  return { ...read, error: 0, seen: [undefined, alive ? mm : OVER] };
+  if (k.m.load(mm + MM.mapCount) === 0) return OVER;
+  mmput(k, mm);
+  return mm;
 }
 
 /** @param kept the old address space has another user, and stays */
@@ -121,4 +127,60 @@ export const exit = scenario({
     countIs(k, "the task", owned.task + TASK.usage, 1) ??
     countIs(k, "the address space", mm + MM.mmUsers, 0) ??
     countIs(k, "what is left of the address space", mm + MM.mmCount, 0),
+});
+
+export const execFails = scenario({
+  name: "mm_access/exec-fails",
+  about: "a reader and an exec that fails halfway: he gets an address space that lives, or there is none any more",
+  paths: [Path.mm_access],
+  quick: true,
+  setup: (k) => {
+    const owned = makeOwned(k);
+    const old = keepMm(k, owned.task);
+    const exec = prepareExec(k, owned.task, { setuid: true, failsHalfway: true });
+    // Who ends the new one shows in mm_access/exit.
+    mmget(k, exec.mm);
+    return { owned, old, exec };
+  },
+  threads: {
+    reader: (k, { owned }): ImageRead => openMm(k, owned.pid),
+    exec: (k, { exec }): boolean => execFinish(k, execCommit(k, takeOver(k, exec))),
+  },
+  check: (k, { owned, old, exec: { mm } }, { reader, exec }) => {
+    if (exec) return "the exec has worked";
+    return (
+      (reader.error === -ESRCH ? null : judgeImage(reader, [state(OPEN, old), state(OPEN, mm)])) ??
+      execsAreOver(k, owned, 1) ??
+      countIs(k, "the task", owned.task + TASK.usage, 1) ??
+      countIs(k, "the old address space", old + MM.mmUsers, 1) ??
+      countIs(k, "the new address space", mm + MM.mmUsers, 1)
+    );
+  },
+});
+
+export const unguarded = scenario({
+  name: "mm_access/unguarded",
+  about:
+    "an exec by which the old address space ends, and who gets one without a check: it lives, and is never missing",
+  quick: true,
+  setup: (k) => {
+    const owned = makeOwned(k);
+    return { owned, old: k.m.load(owned.task + TASK.mm), exec: prepareExec(k, owned.task) };
+  },
+  threads: {
+    reader: (k, { owned }): number => {
+      const mm = getTaskMm(k, owned.task);
+      return mm === 0 ? 0 : giveBack(k, mm);
+    },
+    exec: (k, { exec }): boolean => execFinish(k, execCommit(k, takeOver(k, exec))),
+  },
+  check: (k, { owned, old, exec: { mm } }, { reader }) => {
+    if (reader !== old && reader !== mm) return `the reader got ${reader}, possible: ${old} or ${mm}`;
+    return (
+      execsAreOver(k, owned, 1) ??
+      ownsAlone(k, owned.task) ??
+      countIs(k, "the old address space", old + MM.mmUsers, 0) ??
+      countIs(k, "what is left of the old address space", old + MM.mmCount, 0)
+    );
+  },
 });

@@ -1,5 +1,5 @@
 /** pidfd_getfd: another task's open file. */
-import { EBADF, EPERM, ESRCH } from "../../kernel/errno.ts";
+import { EBADF, EINVAL, EPERM, ESRCH } from "../../kernel/errno.ts";
 import type { ExecPrepared } from "../../kernel/exec.ts";
 import { execCommit, execFinish } from "../../kernel/exec.ts";
 import { exitGroup } from "../../kernel/exit.ts";
@@ -31,6 +31,8 @@ import {
 } from "./exec-images.ts";
 
 const FD = 3;
+/** Of a descriptor, 32 bits count. */
+const TWO_32 = 2 ** 32;
 
 /** A socket with the given inode under {@link FD}. @returns the file */
 function openFile(k: Kernel, task: Ptr, ino: number, closeOnExec: boolean): Ptr {
@@ -185,4 +187,37 @@ export const exit = scenario({
     countIs(k, "the task", owned.task + TASK.usage, 1) ??
     countIs(k, "the file", file + FILE.count, 0) ??
     countIs(k, "the address space", kept + MM.mmUsers, 1),
+});
+
+/** A pid that nobody has. */
+const NOBODY = 32000;
+
+export const answers = scenario({
+  name: "pidfd_getfd/answers",
+  about:
+    "a file is given to two who may have it and to nobody else, and not to who asks for something that isn't there",
+  quick: true,
+  setup: (k) => {
+    const owned = makeOwned(k);
+    return { owned, file: openFile(k, owned.task, OLD, false) };
+  },
+  threads: {
+    owner: (k, { owned: { pid } }): number[] => {
+      const asked = (fd: number, flags: number): number => pidfdGetfd(k, pid, fd, flags, caller(OWNER));
+      return [asked(FD, 0), asked(TWO_32 + FD, 0), asked(FD, 1), asked(FD + 1, 0), asked(-1, 0)];
+    },
+    others: (k, { owned: { pid } }): number[] => {
+      const asked = (uid: number, of: number, flags = 0): number => pidfdGetfd(k, of, FD, flags, caller(uid));
+      k.t.maySleep = false;
+      const got = [asked(0, pid), asked(OWNER + 1, pid), asked(OWNER + 1, pid, 1), asked(0, NOBODY), asked(0, 0)];
+      k.t.maySleep = true;
+      return got;
+    },
+  },
+  check: (k, { owned, file }, { owner, others }) => {
+    const expected = [file, file, -EINVAL, -EBADF, -EBADF, file, -EPERM, -EINVAL, -ESRCH, -ESRCH];
+    const got = [...owner, ...others];
+    if (got.join() !== expected.join()) return `the answers are ${got.join(" ")}, not ${expected.join(" ")}`;
+    return ownsAlone(k, owned.task) ?? countIs(k, "the file", file + FILE.count, 4);
+  },
 });
