@@ -11,11 +11,13 @@ import {
   rcuOffline,
   rcuOnline,
   rcuPoll,
+  rcuQuiescent,
   rcuReadLock,
   rcuReadUnlock,
   rcuStart,
   rcuWordOf,
 } from "../../sync/rcu.ts";
+import { LockdepError } from "../../sync/lockdep.ts";
 import { Thread } from "../../sync/thread.ts";
 import { sleepOn, wakeAll } from "../../sync/waitqueue.ts";
 import { words } from "../model.ts";
@@ -272,4 +274,40 @@ export const joined = scenario({
   },
   check: (k, plan, { low, high, writer }) =>
     judgeSeen([low], 2) ?? judgeSeen([high], 2) ?? judgeLive(k, plan, writer ? 0 : 1),
+});
+
+/** True if something is refused, as it must be inside of a read-side section. */
+function refused(act: () => void): boolean {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof LockdepError) return true;
+    throw error;
+  }
+  return false;
+}
+
+/** What must not be done inside of a section, tried there. @returns what was refused */
+function misuse(k: Kernel, word: Ptr): boolean[] {
+  rcuReadLock(k.t);
+  const inside = [
+    refused(() => rcuQuiescent(k.t, HOST.rcu)),
+    refused(() => rcuOffline(k.t)),
+    refused(() => sleepOn(k.t, word, 1)),
+  ];
+  rcuReadUnlock(k.t);
+  return [...inside, refused(() => rcuReadUnlock(k.t))];
+}
+
+export const misused = scenario({
+  name: "rcu/misuse",
+  about:
+    "who is in a section may not be quiescent, go offline or sleep, and is told so; nor can who is in none leave it",
+  quick: true,
+  setup: (k) => ({ word: words(k, 1) }),
+  threads: { first: (k, { word }) => misuse(k, word), second: (k, { word }) => misuse(k, word) },
+  check: (k, _plan, { first, second }) => {
+    const accepted = [...first, ...second].filter((one) => !one).length;
+    return accepted === 0 ? judgeGracePeriod(k) : `${accepted} of 8 mistakes were accepted`;
+  },
 });

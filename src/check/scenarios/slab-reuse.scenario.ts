@@ -152,3 +152,38 @@ function retireAndLeave(k: Kernel, area: SlabArea, object: Ptr): void {
   retire(k, slab, [object]);
   slab.flush();
 }
+
+/** The code of the error that something is refused with, or what it gave. */
+function outcome(act: () => unknown): unknown {
+  try {
+    return act();
+  } catch (error) {
+    return (error as Error & { code?: string }).code;
+  }
+}
+
+/** A cache that the area does not have. */
+const UNDECLARED = TOKENS + 1;
+
+export const misuse = scenario({
+  name: "slab/misuse",
+  about: "objects that are freed twice, or retired when they are free, and a cache that there isn't: all are refused",
+  quick: true,
+  setup: (k) => allInUse(k, 2 * CARVED),
+  threads: {
+    owner: (k, { area, objects }): unknown[] => {
+      const slab = allocatorOf(k, area);
+      const [object = NULL] = objects;
+      slab.free(object);
+      return [outcome(() => slab.free(object)), outcome(() => slab.freeRcu(object))];
+    },
+    stranger: (k, { area }): unknown[] => {
+      const slab = allocatorOf(k, area);
+      return [outcome(() => slab.alloc(UNDECLARED)), outcome(() => slab.reserve(UNDECLARED, 1))];
+    },
+  },
+  check: (k, { area }, { owner, stranger }) => {
+    const wrong = [...owner, ...stranger].find((one) => one !== "ESYNTH_SLAB");
+    return wrong === undefined ? judgeLive(k, area, 2 * CARVED - 1) : `a mistake gave ${String(wrong)}`;
+  },
+});
