@@ -17,6 +17,7 @@ import { BYTES } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
 import { RWSEM_WORDS } from "../../sync/rwsem.ts";
+import { WAIT_OK } from "../../sync/thread.ts";
 import type { Mapping, MapsStep, PageCounts, Zone } from "../oracles/maps.ts";
 import { judgeMapsStep } from "../oracles/maps.ts";
 import type { Form } from "../scenario.ts";
@@ -73,17 +74,31 @@ export function must(result: number): void {
 export function walkFrom(k: Kernel, mm: Ptr, path: PathId, position = 0): MapsStep[] {
   const walk = new MapsWalk();
   const steps: MapsStep[] = [];
-  let asked = position;
-  let result = walk.start(k, mm, path, position, position);
-  while (result > 0) {
-    steps.push({ position: asked, found: found(k, walk.vma, path) });
-    if (walk.vma.vma === NULL) break;
-    asked = walk.position;
-    result = walk.next(k);
-  }
-  walk.stop(k);
+  walk.position = position;
+  walk.lastPosition = position;
+  const result = walkOn(k, walk, mm, path, steps);
   if (result < 0) throw new Error(`the walk ended with ${result}`);
   return steps;
+}
+
+/**
+ * Goes on with a walk from where it is, up to the gate area.
+ * @param steps takes each step
+ * @param givesWay true to let writers go first after each step
+ * @returns 1; 0 if the address space is gone; WAIT_EINTR or WAIT_WOULD_BLOCK
+ */
+export function walkOn(k: Kernel, walk: MapsWalk, mm: Ptr, path: PathId, steps: MapsStep[], givesWay = false): number {
+  let asked = walk.lastPosition;
+  let result = walk.start(k, mm, path, walk.position, walk.lastPosition);
+  while (result > 0) {
+    steps.push(stepOf(k, walk, path, asked));
+    if (walk.vma.vma === NULL) break;
+    asked = walk.position;
+    result = givesWay ? walk.giveWay(k) : WAIT_OK;
+    if (result === WAIT_OK) result = walk.next(k);
+  }
+  walk.stop(k);
+  return result;
 }
 
 /** Walks with a read for each record, each of which finds one more and has no room for it. */
@@ -94,7 +109,7 @@ export function walkInPieces(k: Kernel, mm: Ptr, path: PathId): MapsStep[] {
   while (!gate) {
     const asked = walk.position === 0 ? 0 : walk.lastPosition;
     must(walk.start(k, mm, path, walk.position, walk.lastPosition) - 1);
-    steps.push({ position: asked, found: found(k, walk.vma, path) });
+    steps.push(stepOf(k, walk, path, asked));
     gate = walk.vma.vma === NULL;
     if (!gate) must(walk.next(k) - 1);
     walk.stop(k);
@@ -106,15 +121,16 @@ export function walkInPieces(k: Kernel, mm: Ptr, path: PathId): MapsStep[] {
 export function probe(k: Kernel, mm: Ptr, path: PathId, address: number): MapsStep {
   const walk = new MapsWalk();
   const result = walk.start(k, mm, path, address, address);
-  const step = { position: address, found: found(k, walk.vma, path) };
+  const step = stepOf(k, walk, path, address);
   walk.stop(k);
   if (result !== 1) throw new Error(`the lookup answers ${result}`);
   return step;
 }
 
-/** The record that a walk has found; null for the gate area. */
-function found(k: Kernel, vma: VmaSnapshot, path: PathId): Mapping | null {
-  return vma.vma === NULL ? null : mappingOf(k, vma, path !== Path.maps && path !== Path.revalidate);
+/** What a walk has found behind a position; null for the gate area. */
+export function stepOf(k: Kernel, { vma }: MapsWalk, path: PathId, position: number): MapsStep {
+  const pages = path !== Path.maps && path !== Path.revalidate;
+  return { position, found: vma.vma === NULL ? null : mappingOf(k, vma, pages) };
 }
 
 function mappingOf(k: Kernel, vma: VmaSnapshot, pages: boolean): Mapping {

@@ -1,0 +1,234 @@
+/** Walks of mappings that nobody is at, and walks that have to wait: what they count, and what they leave behind. */
+import { Event, eventCount } from "../../kernel/counters.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { Path } from "../../kernel/knobs.ts";
+import { MM, PAGE_SIZE } from "../../kernel/layout.ts";
+import { keepWait } from "../../kernel/lock-wait.ts";
+import { MAPS_END, MAPS_GATE, MapsWalk } from "../../mm/maps-walk.ts";
+import { munmap } from "../../mm/mmap.ts";
+import { mprotect } from "../../mm/mprotect.ts";
+import type { Ptr } from "../../sync/atomics.ts";
+import { NULL } from "../../sync/atomics.ts";
+import { NO_WAIT, WAIT_EINTR, WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
+import { words } from "../model.ts";
+import type { MapsStep } from "../oracles/maps.ts";
+import { scenario } from "../scenario.ts";
+import type { Form } from "../scenario.ts";
+import type { Rest, States } from "./maps-space.ts";
+import {
+  R,
+  anon,
+  at,
+  judgeSpaces,
+  judgeWalk,
+  makeSpace,
+  map,
+  must,
+  probe,
+  restBeside,
+  walkFrom,
+  walkOn,
+} from "./maps-space.ts";
+import { parkUntil } from "./parking.ts";
+
+const PATHS = [Path.maps] as const;
+const MAPS = Path.maps;
+
+interface Plan {
+  readonly mm: Ptr;
+  readonly rest: Rest;
+}
+
+/** An address space with the first of these states. */
+function spaceOf(k: Kernel, [first = []]: States): Plan {
+  const mm = makeSpace(k, first);
+  return { mm, rest: restBeside(k, [mm]) };
+}
+
+/** What is wrong with the address space in the end: it has the last of these states, and its one user. */
+function judgeEnd(k: Kernel, { mm, rest }: Plan, states: States): string | null {
+  const users = k.m.load(mm + MM.mmUsers);
+  return users === 1 ? judgeSpaces(k, rest, [{ mm, states: states.slice(-1) }]) : `there are ${users} users`;
+}
+
+/**
+ * What is wrong with what has been counted, if nobody was ever in the way.
+ * @param walks from a start to a stop each
+ * @param lookups of one mapping each, that at the end included
+ */
+function judgeUndisturbed(k: Kernel, form: Form, walks: number, lookups: number): string | null {
+  const expected = new Map<number, number>(
+    form === "locked" ? [[Event.fellBack, walks]] : [[Event.speculated, lookups]],
+  );
+  for (const event of [Event.speculated, Event.retried, Event.fellBack, Event.gapVerified, Event.mmapLockFallback]) {
+    const count = eventCount(k, MAPS, event);
+    if (count !== (expected.get(event) ?? 0)) return `event ${event} was counted ${count} times`;
+  }
+  return null;
+}
+
+const STILL: States = [[anon(0, 2), anon(4, 6)]];
+
+export const readers = scenario({
+  name: "maps/readers",
+  about:
+    "two walks, and nobody who changes anything: neither looks twice, or needs mmap_lock unless in the locked form",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => spaceOf(k, STILL),
+  threads: {
+    first: (k, { mm }): MapsStep[] => walkFrom(k, mm, MAPS),
+    second: (k, { mm }): MapsStep[] => walkFrom(k, mm, MAPS),
+  },
+  check: (k, plan, { first, second }, form) =>
+    judgeWalk(first, STILL, form) ??
+    judgeWalk(second, STILL, form) ??
+    judgeUndisturbed(k, form, 2, 6) ??
+    judgeEnd(k, plan, STILL),
+});
+
+const ELSEWHERE: States = [[anon(0, 4)], [anon(0, 4), anon(8, 9, R)]];
+
+export const elsewhere = scenario({
+  name: "maps/elsewhere",
+  about: "a lookup of one mapping while another one is made: the writer is in nobody's way",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => spaceOf(k, ELSEWHERE),
+  threads: {
+    reader: (k, { mm }): MapsStep => probe(k, mm, MAPS, at(0)),
+    writer: (k, { mm }): void => map(k, mm, anon(8, 9, R)),
+  },
+  check: (k, plan, { reader }, form) =>
+    judgeWalk([reader], ELSEWHERE, form) ?? judgeUndisturbed(k, form, 1, 1) ?? judgeEnd(k, plan, ELSEWHERE),
+});
+
+/** What a walk does that goes on where all mappings have been shown. */
+interface Gate {
+  /** True if the record is the gate area, although a mapping may lie behind the last one. */
+  readonly shown: boolean;
+  /** What follows it, and what a walk says that begins there. */
+  readonly next: number;
+  readonly again: number;
+}
+
+export const gate = scenario({
+  name: "maps/gate",
+  about:
+    "a walk goes on at the gate area, for which there was no room: no mapping that is made behind the last follows",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => spaceOf(k, ELSEWHERE),
+  threads: {
+    reader: (k, { mm }): Gate => {
+      const walk = new MapsWalk();
+      must(walk.start(k, mm, MAPS, MAPS_GATE, at(4)) - 1);
+      const shown = walk.vma.vma === NULL;
+      const next = walk.next(k);
+      walk.stop(k);
+      const again = walk.start(k, mm, MAPS, walk.position, walk.lastPosition);
+      walk.stop(k);
+      return { shown, next: walk.position === MAPS_END ? next : NaN, again };
+    },
+    writer: (k, { mm }): void => map(k, mm, anon(8, 9, R)),
+  },
+  check: (k, plan, { reader: { shown, next, again } }) =>
+    shown && next === 0 && again === 0
+      ? judgeEnd(k, plan, ELSEWHERE)
+      : `the gate area ${shown ? "is" : "isn't"} shown; then comes ${next}, and ${again}`,
+});
+
+const SPLIT: States = [[anon(0, 4)], [anon(0, 2), anon(2, 4, R)]];
+
+/** What a parked walk found, and whether it is still counted as waiting. */
+interface Parked {
+  readonly steps: readonly MapsStep[];
+  readonly waits: boolean;
+}
+
+/** Walks like a request of the mount: goes on where it was each time that some lock has become free. */
+function walkParked(k: Kernel, mm: Ptr): Parked {
+  const walk = new MapsWalk();
+  const steps: MapsStep[] = [];
+  k.t.maySleep = false;
+  parkUntil(k, () => {
+    if (walkOn(k, walk, mm, MAPS, steps) !== WAIT_WOULD_BLOCK) return true;
+    keepWait(k);
+    return false;
+  });
+  k.t.maySleep = true;
+  return { steps, waits: k.t.wait.path !== NO_WAIT };
+}
+
+export const parked = scenario({
+  name: "maps/parked",
+  about: "a walk that must not sleep while a mapping is split: it goes on, and is begun without a lock once a mapping",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => spaceOf(k, SPLIT),
+  threads: {
+    reader: (k, { mm }): Parked => walkParked(k, mm),
+    writer: (k, { mm }): void => must(mprotect(k, mm, at(2), 2 * PAGE_SIZE, R)),
+  },
+  check: (k, plan, { reader: { steps, waits } }, form) => {
+    if (waits) return "the walk is over, and waits";
+    const speculated = eventCount(k, MAPS, Event.speculated);
+    if (speculated !== (form === "locked" ? 0 : steps.length)) return `it was begun without a lock ${speculated} times`;
+    return judgeWalk(steps, SPLIT, form) ?? judgeEnd(k, plan, SPLIT);
+  },
+});
+
+/** What a walk found before it gave up, if it did. */
+interface Given {
+  readonly steps: readonly MapsStep[];
+  readonly result: number;
+}
+
+export const killed = scenario({
+  name: "maps/killed",
+  about: "one who has been killed walks while a mapping is split: where he would wait he gives up, and holds nothing",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => {
+    const interrupt = words(k, 1);
+    k.m.store(interrupt, 1);
+    return { ...spaceOf(k, SPLIT), interrupt };
+  },
+  threads: {
+    reader: (k, { mm, interrupt }): Given => {
+      k.t.interruptWord = interrupt;
+      const steps: MapsStep[] = [];
+      const result = walkOn(k, new MapsWalk(), mm, MAPS, steps);
+      return { steps, result };
+    },
+    writer: (k, { mm }): void => must(mprotect(k, mm, at(2), 2 * PAGE_SIZE, R)),
+  },
+  check: (k, plan, { reader: { steps, result } }, form) => {
+    if (result !== 1 && result !== WAIT_EINTR) return `the walk answers ${result}`;
+    return (steps.length === 0 ? null : judgeWalk(steps, SPLIT, form)) ?? judgeEnd(k, plan, SPLIT);
+  },
+});
+
+const UNMAPPED: States = [[anon(0, 4)], [anon(0, 2)]];
+
+export const killedWriter = scenario({
+  name: "maps/killed-writer",
+  about: "one who has been killed changes a mapping while another one does: he gives up, and changes nothing",
+  quick: true,
+  setup: (k) => {
+    const interrupt = words(k, 1);
+    k.m.store(interrupt, 1);
+    return { ...spaceOf(k, UNMAPPED), interrupt };
+  },
+  threads: {
+    victim: (k, { mm, interrupt }): number => {
+      k.t.interruptWord = interrupt;
+      return mprotect(k, mm, at(0), PAGE_SIZE, R);
+    },
+    writer: (k, { mm }): void => must(munmap(k, mm, at(2), 2 * PAGE_SIZE)),
+  },
+  check: (k, plan, { victim }) => {
+    if (victim === WAIT_EINTR) return judgeEnd(k, plan, UNMAPPED);
+    return victim === 0 ? judgeEnd(k, plan, [[anon(0, 1, R), anon(1, 2)]]) : `the change was answered ${victim}`;
+  },
+});
