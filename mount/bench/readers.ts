@@ -8,9 +8,8 @@ import { getRobustList, RobustList } from "../../src/kernel/robust-list.ts";
 import { PTRACE_MODE_READ_FSCREDS } from "../../src/kernel/flags.ts";
 import { readPersonality, readStack, readSyscall, TraceSnapshot } from "../../src/kernel/guarded.ts";
 import { doIoAccounting, IoSnapshot } from "../../src/kernel/io-accounting.ts";
-import { TASK } from "../../src/kernel/layout.ts";
 import { mmAccess } from "../../src/kernel/mm-access.ts";
-import { findTask } from "../../src/kernel/pid.ts";
+import { findTask, pidGeneration } from "../../src/kernel/pid.ts";
 import type { Subject } from "../../src/kernel/subject.ts";
 import { mmput } from "../../src/mm/mm.ts";
 import { taskDumpOwner } from "../../src/proc/fs/permission.ts";
@@ -125,7 +124,7 @@ function robustListReader(k: Kernel, pid: number): Reader {
 
 function walker(k: Kernel, pid: number): Reader {
   const owner = { uid: 0, gid: 0 };
-  const generation = k.m.load(findTask(k, pid) + TASK.pidGeneration);
+  const generation = pidGeneration(k, pid);
   const read = (): number => {
     const task = walkToTask(k, pid, generation, SAME_GENERATION);
     if (task === 0) return -ESRCH;

@@ -265,16 +265,13 @@ function takeOverLeadership(k: Kernel, task: Ptr, leader: Ptr, signal: Ptr): voi
   const { m } = k;
   const pid = m.load(task + TASK.pid);
   const tgid = m.load(leader + TASK.pid);
-  const generation = m.load(task + TASK.pidGeneration);
   lockTasklist(k);
   writeSeqlock(k.t, signal + SIGNAL.statsLock, LockClass.stats);
   m.store64(task + TASK.startTime, m.load64(leader + TASK.startTime));
   writeSequnlock(k.t, signal + SIGNAL.statsLock, LockClass.stats);
-  m.store(task + TASK.pidGeneration, m.load(leader + TASK.pidGeneration));
   m.store(task + TASK.pid, tgid);
   m.store(signal + SIGNAL.leader, task);
   hashPid(k, tgid, task, true);
-  m.store(leader + TASK.pidGeneration, generation);
   m.store(leader + TASK.pid, pid);
   hashPid(k, pid, leader, false);
   releaseTask(k, leader);

@@ -33,7 +33,7 @@ import { dupFs } from "./fs-struct.ts";
 import type { Kernel } from "./kernel.ts";
 import { FILES, FS, HOST, MM, NSPROXY, SIGHAND, SIGNAL, TASK, TOKEN } from "./layout.ts";
 import { rlimitsGet } from "./limits.ts";
-import { allocPid, hashPid, pidGeneration } from "./pid.ts";
+import { allocPid, hashPid } from "./pid.ts";
 import { cloneRobustList } from "./robust-list.ts";
 import { linkChild, linkThread, lockTasklist, unlockTasklist } from "./task.ts";
 import { Wait } from "./wait-kinds.ts";
@@ -132,7 +132,6 @@ function newTask(k: Kernel, parent: Ptr, pid: number, options: CloneOptions): Pt
   m.plainStore(task + TASK.flags, inheritedFlags | PF_FORKNOEXEC | (options.kernelThread === true ? PF_KTHREAD : 0));
   m.plainStore(task + TASK.usage, 1);
   m.plainStore(task + TASK.pid, pid);
-  m.plainStore(task + TASK.pidGeneration, pidGeneration(k, pid));
   m.plainStore(task + TASK.state, TASK_RUNNING);
   m.plainStore(task + TASK.waitKind, Wait.running);
   m.plainStore64(task + TASK.startTime, options.startTime ?? bootTimeNs(k));

@@ -10,7 +10,7 @@ import { LockClass } from "../sync/lockdep.ts";
 import { spinLock, spinUnlock } from "../sync/spinlock.ts";
 import { EAGAIN, EEXIST, EINVAL } from "./errno.ts";
 import type { Kernel } from "./kernel.ts";
-import { HOST, PID_MAX_LIMIT, TASK } from "./layout.ts";
+import { HOST, PID_MAX_LIMIT } from "./layout.ts";
 
 /** Pids below this are not handed out again after the first wrap (RESERVED_PIDS). */
 const RESERVED_PIDS = 300;
@@ -76,17 +76,13 @@ export function findTaskOf(k: Kernel, pid: number, generation: number): Ptr {
 /**
  * As {@link findTaskOf}, where only the bits of `mask` of the generation are known.
  *
- * An exec of another thread hands the pid over: the table names the new leader before the old one gives the generation
- * away. Who found the old one and sees a foreign generation therefore looks again, lest a living process seem gone.
+ * The task is looked up first: the caller knows of this use of the pid, so that what is found belongs to it or to a later
+ * one, and the use that is seen afterwards says which. An exec of another thread hands pids over, but ends no use.
  */
 export function findTaskMatching(k: Kernel, pid: number, generation: number, mask: number): Ptr {
-  for (let task = findTask(k, pid); task !== 0;) {
-    if (((k.m.load(task + TASK.pidGeneration) ^ generation) & mask) === 0) return task;
-    const again = findTask(k, pid);
-    if (again === task) return 0;
-    task = again;
-  }
-  return 0;
+  const task = findTask(k, pid);
+  if (task === 0) return 0;
+  return ((pidGeneration(k, pid) ^ generation) & mask) === 0 ? task : 0;
 }
 
 /** The generation of a pid's present (or last) use. */
@@ -98,8 +94,7 @@ export function pidGeneration(k: Kernel, pid: number): number {
 export const NO_GENERATION = 0;
 
 /**
- * Which use of a pid it was that {@link findTask} gave this task for. The task itself doesn't say it for sure: an exec of
- * another thread hands pids over, and changes both tasks one field after the other.
+ * Which use of a pid it was that {@link findTask} gave this task for.
  * @returns the generation; NO_GENERATION if the pid no longer names the task: look again
  * @pre RCU since findTask
  */

@@ -10,7 +10,7 @@ import { HOST, RLIMITS, SIGNAL, TASK } from "../../src/kernel/layout.ts";
 import { RLIMIT_NOFILE, rlimit, setRlimit } from "../../src/kernel/limits.ts";
 import { setIdentity } from "../../src/kernel/identity.ts";
 import { LOCKED, Path } from "../../src/kernel/knobs.ts";
-import { findTask } from "../../src/kernel/pid.ts";
+import { findTask, pidGeneration } from "../../src/kernel/pid.ts";
 import { getTask, putTask } from "../../src/kernel/task.ts";
 import { carve } from "../../src/shm/slab.ts";
 import { RCU_THREADS, rcuPoll, rcuStart } from "../../src/sync/rcu.ts";
@@ -165,8 +165,9 @@ test("an exec of another thread never makes the process look gone", async () => 
     reap(k, former);
   }
   const victim = findTask(k, copyProcess(k, init, 0, { pid }));
-  const generation = k.m.load(victim + TASK.pidGeneration);
-  expect(generation).not.toBe(k.m.load(cloneThread(k, victim) + TASK.pidGeneration));
+  const generation = pidGeneration(k, pid);
+  const tid = k.m.load(cloneThread(k, victim) + TASK.pid);
+  expect(generation).not.toBe(pidGeneration(k, tid));
   k.idle();
   const job = { buffer: k.m.buffer, pid, generation, milliseconds: 3000 };
   const [writer, ...readers] = await inThreads<ExecJob, ExecResult>(BODIES, "handOver", [

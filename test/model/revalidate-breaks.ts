@@ -8,10 +8,10 @@ export const REVALIDATE_FINDINGS: readonly Finding[] = [
   { name: "revalidate: credentials are freed without a grace period", scenario: "revalidate/setuid" },
   { name: "revalidate: tasks are freed without a grace period", scenario: "revalidate/reap" },
   {
-    name: "revalidate: which life it is is asked of the task, whose pid may be another by now",
-    scenario: "lookup/exec-of-thread",
+    name: "revalidate: which life it is is asked when the pid may have been given out again",
+    scenario: "lookup/reuse",
   },
-  { name: "revalidate: no second look at a pid that is just handed over", scenario: "revalidate/exec-of-thread" },
+  { name: "revalidate: which life it is is asked before the task is looked up", scenario: "revalidate/reuse" },
   { name: "revalidate: a walk keeps its reference on the task", scenario: "revalidate/reap" },
   { name: "revalidate: a walk keeps its reference on /proc", scenario: "revalidate/reap" },
   { name: "revalidate: a name of map_files is known by its start alone", scenario: "lookup/map-files-split" },

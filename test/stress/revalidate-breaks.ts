@@ -17,6 +17,12 @@ const IN_GENERATION = after(
   "export function generationOf(k: Kernel, pid: number, task: Ptr): number {\n",
   `  ${LONG_PAUSE}\n`,
 );
+/** Time for a writer before a task of a certain use is looked up. */
+const BEFORE_LOOKUP = before(
+  PID,
+  "  const task = findTask(k, pid);\n  if (task === 0) return 0;\n",
+  `  ${LONG_PAUSE}\n`,
+);
 
 export const REVALIDATE_BREAKS: readonly Break[] = [
   {
@@ -71,30 +77,27 @@ export const REVALIDATE_BREAKS: readonly Break[] = [
     withoutLockdep: true,
   },
   {
-    name: "revalidate: which life it is is asked of the task, whose pid may be another by now",
+    name: "revalidate: which life it is is asked when the pid may have been given out again",
     world: "revalidate",
     edits: [
       replaced(
         PID,
-        "  const generation = pidGeneration(k, pid);\n  const current = findTask(k, pid) === task && pidGeneration(k, pid) === generation;\n",
-        "  const generation = k.m.load(task + TASK.pidGeneration);\n  const current = pid > 0;\n",
+        "  const current = findTask(k, pid) === task && pidGeneration(k, pid) === generation;\n",
+        "  const current = pid > 0;\n",
       ),
     ],
     delay: [IN_GENERATION],
     says: /was found/,
   },
   {
-    name: "revalidate: no second look at a pid that is just handed over",
+    name: "revalidate: which life it is is asked before the task is looked up",
     world: "revalidate",
-    edits: [replaced(PID, "    if (again === task) return 0;\n", "    if (again > 0) return 0;\n")],
-    delay: [
-      before(
-        PID,
-        "    if (((k.m.load(task + TASK.pidGeneration) ^ generation) & mask) === 0) return task;\n",
-        LONG_PAUSE,
-      ),
+    edits: [
+      after(PID, "generation: number, mask: number): Ptr {\n", "  const use = pidGeneration(k, pid);\n"),
+      replaced(PID, "((pidGeneration(k, pid) ^ generation) & mask)", "((use ^ generation) & mask)"),
     ],
-    says: /was said to be gone/,
+    delay: [BEFORE_LOOKUP],
+    says: /was found|belonged to/,
   },
   {
     name: "revalidate: a walk keeps its reference on the task",

@@ -63,7 +63,7 @@ export interface HeirPlan extends LifePlan {
 }
 
 /** The thread has its tid in the second use, so that its generation differs from the process's. */
-const HEIR_GENERATION = 2;
+export const HEIR_GENERATION = 2;
 
 export function heirLife(k: Kernel): HeirPlan {
   const plan = firstLife(k);

@@ -7,7 +7,7 @@ import { setDumpable, setuid } from "../../kernel/identity.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { SIGNAL, TASK } from "../../kernel/layout.ts";
 import { RLIMIT_NOFILE, rlimit, setRlimit } from "../../kernel/limits.ts";
-import { findTask, findTaskOf } from "../../kernel/pid.ts";
+import { findTask, findTaskOf, pidGeneration } from "../../kernel/pid.ts";
 import { continueGroup, sendSignal, setWaiting, stopGroup } from "../../kernel/signals.ts";
 import { isLeader, setTaskComm } from "../../kernel/task.ts";
 import { Wait } from "../../kernel/wait-kinds.ts";
@@ -112,8 +112,7 @@ export function applyReap(k: Kernel, who: Who): number {
 
 /** The generation of a process just started. @pre RCU */
 export function generationOf(k: Kernel, pid: number): number {
-  const task = findTask(k, pid);
-  return task === 0 ? 0 : k.m.load(task + TASK.pidGeneration);
+  return findTask(k, pid) === 0 ? 0 : pidGeneration(k, pid);
 }
 
 /** Tids of a process's live threads, the leader's first. @pre RCU */

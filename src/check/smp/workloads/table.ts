@@ -6,7 +6,7 @@ import { CLONE_PTHREAD } from "../../../kernel/flags.ts";
 import { copyProcess } from "../../../kernel/fork.ts";
 import { Kernel } from "../../../kernel/kernel.ts";
 import { FileKind, PAGE_SIZE, TASK } from "../../../kernel/layout.ts";
-import { findTask } from "../../../kernel/pid.ts";
+import { findTask, pidGeneration } from "../../../kernel/pid.ts";
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PROT_READ, PROT_WRITE } from "../../../mm/flags.ts";
 import { mmap } from "../../../mm/mmap.ts";
 import type { Ptr } from "../../../sync/atomics.ts";
@@ -45,7 +45,7 @@ export function makeTable(k: Kernel, read: ReadKind, write: WriteKind | null): T
   const pids: number[] = [];
   if (read === "ps") for (let i = 0; i < PS_PROCESSES; i++) pids.push(newProcess(k));
   const task = findTask(k, pid);
-  return { pid, mm: k.m.load(task + TASK.mm), generation: k.m.load(task + TASK.pidGeneration), other, pids };
+  return { pid, mm: k.m.load(task + TASK.mm), generation: pidGeneration(k, pid), other, pids };
 }
 
 /** A CPU joins. @param debug check the order of locks */
