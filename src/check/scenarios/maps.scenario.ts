@@ -77,6 +77,24 @@ export const splitBelow = scenario({
     judgeWalk(reader, SPLIT_BELOW, form) ?? judgeSpaces(k, rest, [{ mm, states: SPLIT_BELOW.slice(-1) }]),
 });
 
+/** The mapping that was found ends before the address by the time it is locked. */
+export const cutShort = scenario({
+  name: "maps/cut-short",
+  about: "a lookup in the upper part of a mapping that becomes another one",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => {
+    const mm = makeSpace(k, [anon(0, 4)]);
+    return { mm, rest: restBeside(k, [mm]) };
+  },
+  threads: {
+    reader: (k, { mm }): MapsStep => probe(k, mm, MAPS, at(3)),
+    writer: (k, { mm }): void => must(mprotect(k, mm, at(0), 2 * PAGE_SIZE, R)),
+  },
+  check: (k, { mm, rest }, { reader }, form) =>
+    judgeWalk([reader], SPLIT_BELOW, form) ?? judgeSpaces(k, rest, [{ mm, states: SPLIT_BELOW.slice(-1) }]),
+});
+
 const MERGE: States = [[anon(0, 2), anon(2, 4, R)], [anon(0, 4)]];
 
 export const merge = scenario({
