@@ -6,95 +6,23 @@ import { exitGroup, reap } from "../../kernel/exit.ts";
 import { closeFd, fdLookup, fileNew, installFdAt } from "../../kernel/files.ts";
 import { CLONE_FILES, CLONE_FS, CLONE_SIGHAND, CLONE_VM } from "../../kernel/flags.ts";
 import { copyProcess } from "../../kernel/fork.ts";
-import { KcmpType, kcmp } from "../../kernel/kcmp.ts";
+import { KcmpType } from "../../kernel/kcmp.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
 import { CRED, FILE, FILES, FileKind, MM, SIGHAND, SIGNAL, TASK } from "../../kernel/layout.ts";
 import { endWait } from "../../kernel/lock-wait.ts";
 import { findTask } from "../../kernel/pid.ts";
 import { tsyncBegin, tsyncFinish } from "../../kernel/tsync.ts";
-import type { Ptr } from "../../sync/atomics.ts";
 import { WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
-import type { State } from "../history.ts";
 import { CLOSED, OPEN } from "../oracles/access.ts";
-import { KnownOrder, judgeKcmp } from "../oracles/kcmp.ts";
 import type { Scenario } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
-import type { Change, Owned } from "./exec-images.ts";
-import {
-  OWNER,
-  accessAround,
-  caller,
-  countIs,
-  execsAreOver,
-  keepMm,
-  makeOwned,
-  prepareExec,
-  state,
-  takeOver,
-} from "./exec-images.ts";
-
-/** Two processes of one owner. */
-interface Pair {
-  readonly a: Owned;
-  readonly b: Owned;
-  /** The address space that they share, which has one more user. */
-  readonly kept: Ptr;
-}
-
-function makePair(k: Kernel, flags: number): Pair {
-  const a = makeOwned(k);
-  const pid = copyProcess(k, a.task, flags);
-  const task = findTask(k, pid);
-  const signal = k.m.load(task + TASK.signal);
-  const b = { pid, task, signal, sequence: k.m.load(signal + SIGNAL.execUpdateSeq) };
-  return { a, b, kept: keepMm(k, a.task) };
-}
-
-/** What the owner is told. */
-function compare(k: Kernel, one: Owned, other: Owned, type: number, fd = 0): number {
-  return kcmp(k, one.pid, other.pid, type, fd, fd, caller(OWNER));
-}
+import type { Change } from "./exec-images.ts";
+import { compare, judgeAnswers, makePair, pairIsWhole, statesOf } from "./kcmp-pair.ts";
+import { countIs, execsAreOver, keepMm, makeOwned, prepareExec, state, takeOver } from "./exec-images.ts";
 
 function finishExec(k: Kernel, exec: ExecPrepared): boolean {
   return execFinish(k, execCommit(k, takeOver(k, exec)));
-}
-
-/** A task with its object, before it execs and, if it does, afterwards. */
-function statesOf(object: number, change: Change | null, next: number): State[] {
-  if (change === null) return [state(OPEN, 1, object)];
-  const [before, after] = accessAround(change);
-  return [state(before, 1, object), state(after, 1, next)];
-}
-
-/** An answer about two tasks, and about which ones it was. */
-interface Answer {
-  readonly result: number;
-  readonly first: readonly State[];
-  readonly second: readonly State[];
-}
-
-/** Judges answers that must go together. */
-function judgeAnswers(answers: readonly Answer[], isFile = false): string | null {
-  const order = new KnownOrder();
-  for (const { result, first, second } of answers) {
-    const wrong = judgeKcmp({ who: "owner", object: 0, isFile, result }, first, second, order);
-    if (wrong !== null) return wrong;
-  }
-  return null;
-}
-
-/** Nothing that two tasks have has been lost or kept, and their execs are over. */
-function pairIsWhole(k: Kernel, { a, b, kept }: Pair, execs: readonly [number, number]): string | null {
-  const { m } = k;
-  const users = 1 + (m.load(a.task + TASK.mm) === kept ? 1 : 0) + (m.load(b.task + TASK.mm) === kept ? 1 : 0);
-  return (
-    execsAreOver(k, a, execs[0]) ??
-    execsAreOver(k, b, execs[1]) ??
-    countIs(k, "the first task", a.task + TASK.usage, 1) ??
-    countIs(k, "the second task", b.task + TASK.usage, 1) ??
-    countIs(k, "the shared address space", kept + MM.mmUsers, users)
-  );
 }
 
 /** One comparison of address spaces, and an exec of the first or the second task. */
