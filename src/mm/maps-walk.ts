@@ -46,7 +46,7 @@ export class MapsWalk {
    * Pins the mm and finds the record at a position (m_start). Call {@link stop} in any case.
    * @param mm NULL or an mm without users: the walk is at its end
    * @param path which of the files it is for: its knob selects the form, its counters count
-   * @param position 0 at first, then `position` and `lastPosition` as they were at the last stop
+   * @param position 0 at first, both of them, then `position` and `lastPosition` as they were at the last stop
    * @returns 1 if there is a record, 0 at the end; WAIT_EINTR or WAIT_WOULD_BLOCK, with the position as it was
    * @pre RCU online, no section open
    */
@@ -63,7 +63,7 @@ export class MapsWalk {
     }
     this.mm = mm;
     if (position === MAPS_GATE) return this.gate();
-    if (position > 0) this.position = lastPosition;
+    this.position = lastPosition;
     vmaIterInit(this.iter, this.position);
     return this.proceed(k);
   }

@@ -107,7 +107,7 @@ export function walkInPieces(k: Kernel, mm: Ptr, path: PathId): MapsStep[] {
   const steps: MapsStep[] = [];
   let gate = false;
   while (!gate) {
-    const asked = walk.position === 0 ? 0 : walk.lastPosition;
+    const asked = walk.lastPosition;
     must(walk.start(k, mm, path, walk.position, walk.lastPosition) - 1);
     steps.push(stepOf(k, walk, path, asked));
     gate = walk.vma.vma === NULL;
