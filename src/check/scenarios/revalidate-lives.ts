@@ -1,10 +1,12 @@
 /** Processes as path walks find them, and what a pid may have been meanwhile. */
 import { Cache } from "../../kernel/caches.ts";
+import { Event, eventCount } from "../../kernel/counters.ts";
 import { execTask } from "../../kernel/exec.ts";
 import { exitThread } from "../../kernel/exit.ts";
 import { CLONE_PTHREAD } from "../../kernel/flags.ts";
 import { setDumpable, setIdentity } from "../../kernel/identity.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { Path, pathIsLocked } from "../../kernel/knobs.ts";
 import { HOST, TASK } from "../../kernel/layout.ts";
 import { pidGeneration } from "../../kernel/pid.ts";
 import { taskStartTime } from "../../kernel/task-time.ts";
@@ -125,10 +127,16 @@ export function ownerOfFile(k: Kernel, task: Ptr): Ids {
   return owner;
 }
 
-/** When all have ended nobody refers to /proc; nor to the task, which only the table does as long as it lives. */
+/**
+ * When all have ended nobody refers to /proc; nor to the task, which only the table does as long as it lives. All walks had
+ * the form that the path has.
+ */
 export function judgeReferences(k: Kernel, task: Ptr, lives: boolean): string | null {
   const references = lockrefCount(k.t, HOST.rootDentry);
   if (references !== 1) return `${references - 1} references to the dentry of /proc are left`;
+  const foreign = pathIsLocked(k, Path.revalidate) ? Event.rcuWalk : Event.refWalk;
+  const strays = eventCount(k, Path.revalidate, foreign);
+  if (strays !== 0) return `${strays} walks had the other form`;
   if (k.slab.isAlive(task, Cache.task) !== lives)
     return lives ? "the task has been freed" : "the task is kept for ever";
   if (!lives) return null;

@@ -1,5 +1,6 @@
 /** /proc/<pid>/timers against everything that changes the list. */
 import { actBegin, actEnd } from "../../kernel/actor.ts";
+import { Event, eventCount } from "../../kernel/counters.ts";
 import { EINVAL, ESRCH } from "../../kernel/errno.ts";
 import { execTask } from "../../kernel/exec.ts";
 import { exitGroup } from "../../kernel/exit.ts";
@@ -8,8 +9,9 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
 import { SIGNAL, TIMER } from "../../kernel/layout.ts";
 import { findTask } from "../../kernel/pid.ts";
-import { timerCreate, timerDelete, timerSettime } from "../../time/posix-timers.ts";
+import { CLOCK_IDS, timerCreate, timerDelete, timerSettime } from "../../time/posix-timers.ts";
 import { ORDINARY, programSpec } from "../model.ts";
+import type { Form } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
 import { endAndReap, reclaimNow, reapZombie, taskOfPid } from "./pid-kit.ts";
 import { hasReached, mayReach, oldestState } from "./progress.ts";
@@ -123,7 +125,49 @@ export const pieces = scenario({
       add(k, plan, 0, 3, 2);
     },
   },
-  check: (k, plan, results, form) => judgeTimers(results.reader, [PIECES], form) ?? judgeLeftTimers(k, plan, [3, 1]),
+  check: (k, plan, results, form) =>
+    judgeTimers(results.reader, [PIECES], form) ??
+    judgeReads(k, results.reader.pieces.length, form) ??
+    judgeLeftTimers(k, plan, [3, 1]),
+});
+
+/** Each read is counted as what it was. */
+function judgeReads(k: Kernel, reads: number, form: Form): string | null {
+  const speculated = eventCount(k, Path.timers, Event.speculated);
+  const fellBack = eventCount(k, Path.timers, Event.fellBack);
+  if (speculated + fellBack !== reads) return `${speculated + fellBack} reads were counted, not ${reads}`;
+  return (form === "locked" ? speculated : fellBack) === 0 ? null : "a read was counted as one of the other form";
+}
+
+/** Answers to attempts to create timers with each of these clocks. */
+const CLOCKS: readonly (readonly [number, number])[] = [
+  [-1, -EINVAL],
+  [12, -EINVAL],
+  [CLOCK_IDS.tai, 1],
+];
+export const clocks = scenario({
+  name: "timers/clocks",
+  about: "a timer that has no clock is not created, and takes no id from others",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => timersProcess(k, 1, 1),
+  threads: {
+    reader: (k, plan): SeenTimers => readTimers(k, plan, WHOLE),
+    creator: (k, { pid, progress: [at = 0] }): number[] => {
+      const answers: number[] = [];
+      mayReach(k, at, 1);
+      for (const [clock] of CLOCKS) answers.push(timerCreate(k, taskOfPid(k, pid), { ...timerSpec(2), clock }));
+      hasReached(k, at, 1);
+      return answers;
+    },
+  },
+  check: (k, plan, { reader, creator }) => {
+    const expected = CLOCKS.map(([, answer]) => answer);
+    if (creator.join() !== expected.join()) return `timers of all clocks were answered ${creator.join(", ")}`;
+    const shown = reader.pieces.flat().map(({ entry }) => `${entry.id}:${entry.clock}`);
+    const possible = [`0:${timerSpec(1).clock}`, `1:${CLOCK_IDS.tai},0:${timerSpec(1).clock}`];
+    return possible.includes(shown.join()) ? judgeLeftTimers(k, plan, [2, 1]) : `shown: ${shown.join(", ")}`;
+  },
 });
 
 /** A writer that creates one timer. */
