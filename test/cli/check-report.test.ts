@@ -84,7 +84,7 @@ describe("the story of a run", () => {
     const loads = (thread: string): TraceStep => ({ ...at, thread, operation: "load", word: "v", result: 0 });
     const late: TraceStep = { ...at, thread: "a", operation: "timeout", word: "w", result: null };
     const steps = [sleeps("a"), sleeps("b"), sleeps("c"), late, wakes, loads("c"), loads("b")];
-    const woken = tell({ steps, failure: null }).events.map((event) => event.wokenBy);
+    const woken = tell({ steps, beyond: 0, failure: null }).events.map((event) => event.wokenBy);
     expect(woken).toEqual([null, null, null, null, null, null, 5]);
   });
 
@@ -143,10 +143,13 @@ describe("the text", () => {
     expect(renderReplay("name", { ...REPLAY, failure: null }, PLAIN)).toMatch(
       /\n\nNothing is wrong with this run\.\n$/,
     );
+    expect(renderReplay("name", { ...REPLAY, beyond: 3 }, PLAIN)).toMatch(
+      /\n\nThe schedule ended before the run, which then made 3 accesses\.\noracle: /,
+    );
   });
 
   test("of a mistake without any shared access says so, on the page as well", () => {
-    const replay = { steps: [], failure: FAILURE };
+    const replay = { steps: [], beyond: 0, failure: FAILURE };
     expect(renderReplay("name", replay, PLAIN)).toMatch(/^name\nNo access to a word [^]*\noracle: /);
     expect(renderHtml({ ...SAMPLE, outcomes: [{ ...FAILS, replay }] })).toContain("<p>No access to a word");
   });

@@ -46,7 +46,7 @@ export const FAILURE: Failure = {
   execution: 1234,
 };
 
-export const REPLAY: Replay = { steps: STEPS, failure: FAILURE };
+export const REPLAY: Replay = { steps: STEPS, beyond: 0, failure: FAILURE };
 
 const REPORT: Report = {
   scenario: "seqlock/whole-read",

@@ -3,7 +3,7 @@ import Table from "cli-table3";
 import type { Replay, Site } from "../../../src/check/explore/report.ts";
 import type { Scenario } from "../../../src/check/scenario.ts";
 import { formsOf } from "../../../src/check/scenario.ts";
-import { MISSING, integer } from "../../bench/report/format.ts";
+import { MISSING, integer, plural } from "../../bench/report/format.ts";
 import type { Paint } from "../../bench/report/lines.ts";
 import { colouredPaint, plainPaint } from "../../bench/report/lines.ts";
 import type { CheckResult, Outcome } from "../result.ts";
@@ -52,11 +52,12 @@ export function renderText(result: CheckResult, options: TextOptions): string {
 /** The run of one schedule, and what is wrong with it. */
 export function renderReplay(name: string, replay: Replay, options: TextOptions): string {
   const paint = paintOf(options);
+  const { beyond, failure } = replay;
   const verdict =
-    replay.failure === null
-      ? "Nothing is wrong with this run."
-      : paint.bold(`${replay.failure.kind}: ${replay.failure.message}`);
-  return trimmed([paint.bold(name), interleaving(tell(replay), options), "", verdict].join("\n"));
+    failure === null ? "Nothing is wrong with this run." : paint.bold(`${failure.kind}: ${failure.message}`);
+  const rest =
+    beyond === 0 ? "" : `The schedule ended before the run, which then made ${plural(beyond, "access", "accesses")}.\n`;
+  return trimmed([paint.bold(name), interleaving(tell(replay), options), "", rest + verdict].join("\n"));
 }
 
 function failureBlock(outcome: Outcome, options: TextOptions): string {

@@ -3,22 +3,27 @@ import type { Machine, Strategy } from "./machine.ts";
 import { LOG_TIMEOUT, Op } from "./operation.ts";
 import { ScheduleError } from "./schedule.ts";
 
-/** Follows the threads of a schedule, step by step, and stops where it ends. */
+/** Follows the threads of a schedule, step by step. Where it ends, it stops, or goes on with as few switches as can be. */
 export class Follow implements Strategy {
   readonly prefix = 0;
   /** Why the schedule can't be followed. */
   error: ScheduleError | null = null;
   private readonly threads: ArrayLike<number>;
+  private readonly goesOn: boolean;
 
-  /** @param threads the thread of each step, LOG_TIMEOUT added if a sleep has to run out of time */
-  constructor(threads: ArrayLike<number>) {
+  /**
+   * @param threads the thread of each step, LOG_TIMEOUT added if a sleep has to run out of time
+   * @param goesOn to the end of the run
+   */
+  constructor(threads: ArrayLike<number>, goesOn = false) {
     this.threads = threads;
+    this.goesOn = goesOn;
   }
 
   choose(machine: Machine): number {
     const i = machine.steps.count;
     this.error = null;
-    if (i >= this.threads.length) return -1;
+    if (i >= this.threads.length) return this.goesOn ? onwards(machine) : -1;
     const thread = this.threads[i] & ~LOG_TIMEOUT;
     const able = (this.threads[i] & LOG_TIMEOUT) !== 0 ? machine.enabled & ~machine.ready : machine.ready;
     if (((able >>> thread) & 1) !== 0) return thread;
@@ -30,6 +35,14 @@ export class Follow implements Strategy {
   stepped(): void {
     // What a step does changes nothing here.
   }
+}
+
+/** The thread that made the last step if it can go on, else the first one that can. */
+function onwards({ steps, ready, enabled }: Machine): number {
+  const last = steps.count === 0 ? 0 : steps.thread[steps.count - 1];
+  if (((ready >>> last) & 1) !== 0) return last;
+  const able = ready !== 0 ? ready : enabled;
+  return 31 - Math.clz32(able & -able);
 }
 
 /** The steps of a machine's last execution, for {@link Follow}. */

@@ -9,6 +9,9 @@ import { ScheduleError, decodeSchedule } from "./schedule.ts";
 import { callers } from "./stack.ts";
 import type { Subject } from "./subject.ts";
 
+/** How many accesses are told of a run in which no word is contended. */
+const LAST = 20;
+
 /** What stands for an access whose place is not known. */
 const NOWHERE: Site = { file: "?", line: 1, column: 1, fn: "?", text: "?" };
 
@@ -26,8 +29,8 @@ interface Recorded {
  */
 export function replaySubject(subject: Subject, schedule: string, livelock: number): Replay {
   const threads = decodeSchedule(schedule, subject.threads.length);
-  const follow = new Follow(threads);
-  const machine = new Machine(subject, { stepLimit: threads.length >= livelock ? threads.length : threads.length + 1 });
+  const follow = new Follow(threads, true);
+  const machine = new Machine(subject, { stepLimit: Math.max(threads.length, livelock) });
   const recorder = new Recorder(machine);
   machine.everyAccess = true;
   machine.stopAtGrowth = false;
@@ -43,12 +46,12 @@ export function replaySubject(subject: Subject, schedule: string, livelock: numb
     Error.stackTraceLimit = limit;
   }
   if (follow.error !== null) throw follow.error;
-  const { failure } = machine;
-  if (failure === null && machine.steps.count < threads.length) {
-    throw new ScheduleError(`the schedule does not fit: nobody can make access ${machine.steps.count + 1}`);
+  const { failure, steps } = machine;
+  if (failure === null && steps.count < threads.length) {
+    throw new ScheduleError(`the schedule does not fit: nobody can make access ${steps.count + 1}`);
   }
   const told: Omit<Failure, "execution"> | null = failure === null ? null : { ...failure, schedule };
-  return { steps: recorder.contended(), failure: told };
+  return { steps: recorder.contended(), beyond: Math.max(0, steps.count - threads.length), failure: told };
 }
 
 /** Writes down what a machine does. */
@@ -89,7 +92,7 @@ class Recorder implements Observer {
     this.add(thread, write ? Op.plainWrite : Op.plainRead, site, at, [], null, write, false);
   }
 
-  /** The accesses to words that several threads access, and one of them writes. */
+  /** The accesses to words that several threads access, and one of them writes; the last ones of all if there are none. */
   contended(): TraceStep[] {
     const users = new Map<Ptr, { threads: number; writers: number; slept: boolean }>();
     for (const { thread, at, writes, sleeps } of this.records) {
@@ -103,7 +106,7 @@ class Recorder implements Observer {
       const { threads, writers, slept } = users.get(at) ?? { threads: 0, writers: 0, slept: false };
       return slept || (writers !== 0 && (threads & (threads - 1)) !== 0);
     });
-    return shown.map(({ step }) => step);
+    return (shown.length > 0 ? shown : this.records.slice(-LAST)).map(({ step }) => step);
   }
 
   private add(

@@ -91,5 +91,7 @@ export interface TraceStep {
 /** A run of a given schedule. */
 export interface Replay {
   readonly steps: readonly TraceStep[];
+  /** Accesses that the run made after those of the schedule, to come to its end. */
+  readonly beyond: number;
   readonly failure: Omit<Failure, "execution"> | null;
 }

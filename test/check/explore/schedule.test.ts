@@ -80,12 +80,18 @@ describe("replays", () => {
     expect(() => replayHandMade(program, "A")).toThrow("sleeper cannot make access 1");
   });
 
-  it("a schedule that leaves threads asleep is a deadlock; one that ends early is nothing", () => {
+  it("a schedule that leaves threads asleep is a deadlock", () => {
     const hang = { ...program, timeouts: 0 };
     expect(replayHandMade({ threads: { sleeper: hang.threads["sleeper"] as never } }, "a1").failure?.kind).toBe(
       "deadlock",
     );
-    expect(replayHandMade(hang, "a1.b1").failure).toBeNull();
+  });
+
+  it("a run goes on where the schedule ends, to its verdict", () => {
+    expect(replayHandMade(program, "a1.b1")).toMatchObject({ beyond: 2, failure: null });
+    expect(replayHandMade({ ...program, judge: () => "wrong" }, "")).toMatchObject({
+      failure: { kind: "oracle", message: "wrong", schedule: "" },
+    });
   });
 });
 
