@@ -8,7 +8,6 @@
  * tries exec_update_lock, and starts the call again if it is taken, lest two callers wait for each other's threads; here
  * it is waited for, as the process has one actor. That the caller must have no_new_privs or CAP_SYS_ADMIN is not checked.
  */
-import { ArenaFullError } from "../shm/slab.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { Cache } from "./caches.ts";
 import { commitCreds, getCred, prepareCreds, putCred } from "./cred.ts";
@@ -44,7 +43,6 @@ export function tsync(k: Kernel, task: Ptr): void {
  * @throws ArenaFullError; nothing has happened then
  */
 export function tsyncBegin(k: Kernel, task: Ptr): TsyncInFlight {
-  if (!k.slab.reserve(Cache.cred, 1)) throw new ArenaFullError("no memory for credentials");
   const cred = prepareCreds(k, k.m.load(task + TASK.cred));
   execUpdateWriteBegin(k, k.m.load(task + TASK.signal));
   return { task, cred };
