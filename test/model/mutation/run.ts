@@ -92,10 +92,14 @@ async function main(options: Options): Promise<void> {
   }
 }
 
-/** True for scenarios that bear the name of the mutant's file. */
+/** Protocols of address spaces, all of which are about each file of src/mm. */
+const OF_MM = ["maps", "smaps", "vma"];
+
+/** True for scenarios that bear the name of the mutant's file, or are about its folder. */
 function isAbout({ scenario }: Trial, { file }: Mutant): boolean {
   const name = basename(file, ".ts").replaceAll("-", "_");
   const protocol = scenario.slice(0, scenario.indexOf("/"));
+  if (file.startsWith("src/mm/") && OF_MM.includes(protocol)) return true;
   return name.startsWith(protocol) || name.endsWith(protocol);
 }
 
