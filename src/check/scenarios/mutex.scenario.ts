@@ -124,3 +124,27 @@ export const parked = scenario({
   },
   check: (k, plan) => judge(k, plan, 3),
 });
+
+/** Held, and somebody may be waiting: its unlock wakes all who are. */
+const CONTENDED = 2;
+
+/** @returns true if the lock's unlock will wake somebody */
+function wakes(k: Kernel, plan: Plan): boolean {
+  if (mutexLockKillable(k.t, plan.lock, LockClass.openFile) !== WAIT_OK) throw new Error("the lock was not free");
+  const contended = k.m.load(plan.lock) === CONTENDED;
+  k.m.store(plan.count, k.m.load(plan.count) + 1);
+  mutexUnlock(k.t, plan.lock, LockClass.openFile);
+  return contended;
+}
+
+export const alone = scenario({
+  name: "mutex/alone",
+  about: "who finds the lock free and is alone with it wakes nobody",
+  quick: true,
+  setup: (k) => [plan(k), plan(k)] as const,
+  threads: { first: (k, [plan]) => wakes(k, plan), second: (k, [, plan]) => wakes(k, plan) },
+  check: (k, plans, { first, second }) => {
+    if (first || second) return "an unlock has woken somebody, where there is nobody";
+    return judge(k, plans[0], 1) ?? judge(k, plans[1], 1);
+  },
+});

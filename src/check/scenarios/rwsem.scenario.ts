@@ -415,3 +415,31 @@ export const bornHeld = scenario({
     return judgeRest(k, plan, 1);
   },
 });
+
+/** Word of the lock that counts how often sleepers were woken. */
+const GENERATION = 2;
+
+/** Reads and writes, in each way. */
+function readsAndWrites(k: Kernel, plan: Plan): (Pair | number)[] {
+  const first = read(k, plan);
+  write(k, plan);
+  return [first, readKillable(k, plan), writeKillable(k, plan)];
+}
+
+export const alone = scenario({
+  name: "rwsem/alone",
+  about: "who is alone with a lock has it each time, and wakes nobody",
+  quick: true,
+  setup: (k) => [plan(k), plan(k)] as const,
+  threads: { first: (k, [plan]) => readsAndWrites(k, plan), second: (k, [, plan]) => readsAndWrites(k, plan) },
+  check: (k, plans, { first, second }) => {
+    const waited = [...first, ...second].join(" ");
+    if (waited !== "0,0 1,1 0 0,0 1,1 0") return `reads and writes gave ${waited}`;
+    for (const plan of plans) {
+      const woken = k.m.load(plan.sem + GENERATION);
+      const wrong = judgeRest(k, plan, 2) ?? (woken === 0 ? null : `sleepers were woken ${woken} times`);
+      if (wrong !== null) return wrong;
+    }
+    return null;
+  },
+});

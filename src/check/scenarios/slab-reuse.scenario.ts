@@ -5,6 +5,7 @@ import type { SlabAllocator, SlabArea } from "../../shm/slab.ts";
 import { ArenaFullError } from "../../shm/slab.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
+import { LockClass } from "../../sync/lockdep.ts";
 import { scenario } from "../scenario.ts";
 import { TOKENS, TOKEN_WORDS, allocatorOf, judgeLive, makeArea, numberOf, numbered } from "./slab-area.ts";
 
@@ -185,5 +186,53 @@ export const misuse = scenario({
   check: (k, { area }, { owner, stranger }) => {
     const wrong = [...owner, ...stranger].find((one) => one !== "ESYNTH_SLAB");
     return wrong === undefined ? judgeLive(k, area, 2 * CARVED - 1) : `a mistake gave ${String(wrong)}`;
+  },
+});
+
+/** More objects than a thread has in stock. */
+const PLENTY = 1000;
+
+/** How often a thread takes a depot's lock. */
+function locksOf(k: Kernel, act: () => void): number {
+  const before = k.t.lockdep.taken[LockClass.slab] as number;
+  act();
+  return (k.t.lockdep.taken[LockClass.slab] as number) - before;
+}
+
+/** What needs no depot: what the thread has, what the arena has room for, nothing at all. @returns the locks of each */
+function withoutDepot(k: Kernel, area: SlabArea): number[] {
+  const slab = allocatorOf(k, area);
+  slab.free(slab.alloc(TOKENS));
+  const own = locksOf(k, () => {
+    slab.free(slab.alloc(TOKENS));
+    slab.reserve(TOKENS, CARVED);
+  });
+  const room = locksOf(k, () => {
+    k.slab.reserve(TOKENS, PLENTY);
+  });
+  slab.flush();
+  const nothing = locksOf(k, () => {
+    slab.flush();
+    slab.reclaim();
+  });
+  return [own, room, nothing];
+}
+
+export const unlocked = scenario({
+  name: "slab/unlocked",
+  about: "who takes from its own stock, or has nothing to give, takes no lock and begins no grace period",
+  quick: true,
+  setup: (k) => {
+    const areas = [makeArea(k, CARVED * TOKEN_WORDS), makeArea(k, CARVED * TOKEN_WORDS)] as const;
+    return { areas, gracePeriod: k.m.load(HOST.rcu) };
+  },
+  threads: {
+    first: (k, { areas: [area] }) => withoutDepot(k, area),
+    second: (k, { areas: [, area] }) => withoutDepot(k, area),
+  },
+  check: (k, { gracePeriod }, { first, second }) => {
+    const locks = [...first, ...second];
+    if (locks.some((count) => count !== 0)) return `locks were taken: ${locks.join(", ")} times`;
+    return k.m.load(HOST.rcu) === gracePeriod ? null : "a grace period was begun, though nothing was retired";
   },
 });

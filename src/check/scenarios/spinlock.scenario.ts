@@ -76,3 +76,27 @@ export const tryLock = scenario({
   },
   check: (k, plan, { trier }) => judge(k, plan, 2 + trier),
 });
+
+/** Held, and somebody naps for it: its unlock makes a notification. */
+const CONTENDED = 2;
+
+/** @returns true if the lock's unlock will wake somebody */
+function wakes(k: Kernel, plan: Plan): boolean {
+  spinLock(k.t, plan.lock, LockClass.registry);
+  const contended = k.m.load(plan.lock) === CONTENDED;
+  raise(k, plan);
+  spinUnlock(k.t, plan.lock, LockClass.registry);
+  return contended;
+}
+
+export const alone = scenario({
+  name: "spinlock/alone",
+  about: "who finds the lock free and is alone with it wakes nobody",
+  quick: true,
+  setup: (k) => [plan(k), plan(k)] as const,
+  threads: { first: (k, [plan]) => wakes(k, plan), second: (k, [, plan]) => wakes(k, plan) },
+  check: (k, plans, { first, second }) => {
+    if (first || second) return "an unlock has woken somebody, where there is nobody";
+    return judge(k, plans[0], 1) ?? judge(k, plans[1], 1);
+  },
+});
