@@ -97,7 +97,7 @@ export const REVALIDATE_BREAKS: readonly Break[] = [
       replaced(PID, "((pidGeneration(k, pid) ^ generation) & mask)", "((use ^ generation) & mask)"),
     ],
     delay: [BEFORE_LOOKUP],
-    says: /was found|belonged to/,
+    says: /was found|belonged to|said user/,
   },
   {
     name: "revalidate: a walk keeps its reference on the task",
