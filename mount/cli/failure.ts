@@ -48,6 +48,9 @@ export function explain(error: unknown): Failure {
   if (error instanceof ScenarioError || isBuildError(error)) {
     return { status: EXIT.scenario, sentence: oneLine(error.message) };
   }
+  if (isScenarioFileError(error)) {
+    return { status: EXIT.failed, sentence: oneLine(error.message) };
+  }
   if (error instanceof MountError) {
     return { status: OF_MOUNT[error.code], sentence: oneLine(error.message) };
   }
@@ -68,6 +71,11 @@ function systemSentence(message: string): string {
 /** Told by its code: the class comes with all that builds tables, which few commands need. */
 function isBuildError(error: unknown): error is Error {
   return error instanceof Error && errorCode(error) === "ESYNTH_BUILD";
+}
+
+/** Told by its code: the class comes with what loads programs, which only `check` needs. */
+function isScenarioFileError(error: unknown): error is Error {
+  return error instanceof Error && errorCode(error) === "ESYNTH_SCENARIO_FILE";
 }
 
 function oneLine(text: string): string {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Site } from "../explore/report.ts";
-import type { Form, Results, Scenario, ScenarioSpec } from "../scenario.ts";
+import type { Form, Results, Scenario } from "../scenario.ts";
+import { scenariosOf } from "../scenario.ts";
 
 /** What a transformed function yields to whoever drives it: nothing; the access is the backend's to know. */
 export type Steps<T> = Generator<undefined, T, number | boolean>;
@@ -38,9 +39,18 @@ export interface ProgramFile {
 export const PROGRAM_FILE = "program.json";
 const MODEL_SCRIPT = "src/check/model.js";
 
+const SCENARIO_SCRIPT = /\.scenario\.js$/;
+
+/** A scenario file that has to be written differently; its message is one sentence. */
+export class ScenarioFileError extends Error {
+  readonly code = "ESYNTH_SCENARIO_FILE";
+}
+
 /**
  * Loads a tree that build.ts has written. The backend has to stand in place: the code takes it from
  * `globalThis[Symbol.for("synthproc.interleave")]` when it's loaded.
+ *
+ * @throws ScenarioFileError if a scenario file exports something else, or a name stands for two scenarios
  */
 export async function loadProgram(dir: string): Promise<LoadedProgram> {
   const { entries, sites } = JSON.parse(readFileSync(join(dir, PROGRAM_FILE), "utf8")) as ProgramFile;
@@ -48,14 +58,35 @@ export async function loadProgram(dir: string): Promise<LoadedProgram> {
   for (const entry of entries) {
     modules.set(entry, (await import(pathToFileURL(join(dir, entry)).href)) as Record<string, unknown>);
   }
-  const scenarios = [...modules.values()].flatMap((module) => Object.values(module).filter(isScenario));
   const model = modules.get(MODEL_SCRIPT) as unknown as Model;
-  return { scenarios: scenarios.sort((a, b) => (a.name < b.name ? -1 : 1)), model, sites, modules };
+  return { scenarios: scenariosByName(modules), model, sites, modules };
 }
 
-function isScenario(value: unknown): value is Scenario {
-  const spec = value as Partial<ScenarioSpec<unknown, Results>> | null;
-  return (
-    typeof value === "object" && spec !== null && typeof spec.name === "string" && typeof spec.threads === "object"
-  );
+/** The scenarios of all scenario files. If a name stood for two of them, it would hide one. */
+function scenariosByName(modules: LoadedProgram["modules"]): Scenario[] {
+  const found = new Map<string, { spec: Scenario; file: string }>();
+  for (const [script, exports] of modules) {
+    if (!SCENARIO_SCRIPT.test(script)) continue;
+    const file = script.replace(/js$/, "ts");
+    for (const spec of scenariosIn(file, exports)) {
+      const other = found.get(spec.name);
+      if (other !== undefined) throw new ScenarioFileError(twice(spec.name, other.file, file));
+      found.set(spec.name, { spec, file });
+    }
+  }
+  const scenarios = [...found.values()].map(({ spec }) => spec);
+  return scenarios.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function scenariosIn(file: string, exports: object): Scenario[] {
+  try {
+    return scenariosOf(exports);
+  } catch (error) {
+    throw new ScenarioFileError(`${file}: ${(error as Error).message}`);
+  }
+}
+
+function twice(name: string, first: string, second: string): string {
+  const where = first === second ? `both in ${first}` : `in ${first} and in ${second}`;
+  return `two scenarios are called ${name}, ${where}`;
 }
