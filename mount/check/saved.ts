@@ -46,21 +46,29 @@ export function readSchedules(dir: string): [name: string, saved: SavedSchedule]
   });
 }
 
-/**
- * Keeps the schedule of a failure, unless it is kept already.
- * @returns the file that holds it
- */
-export function saveSchedule(dir: string, outcome: Outcome): string {
+/** Where the schedule of a failure is kept. */
+export interface Kept {
+  readonly file: string;
+  /** True if it was there before. */
+  readonly known: boolean;
+}
+
+/** Keeps the schedule of a failure, unless it is kept already. */
+export function saveSchedule(dir: string, outcome: Outcome): Kept {
   const saved = savedOf(outcome);
+  // What fails with a deliberate mistake says nothing on the code without it.
   const same = readSchedules(dir).find(
-    ([, { scenario, form, schedule }]) =>
-      scenario === saved.scenario && form === saved.form && schedule === saved.schedule,
+    ([, kept]) =>
+      kept.break === null &&
+      kept.scenario === saved.scenario &&
+      kept.form === saved.form &&
+      kept.schedule === saved.schedule,
   );
-  if (same !== undefined) return join(dir, `${same[0]}.json`);
+  if (same !== undefined) return { file: join(dir, `${same[0]}.json`), known: true };
   const file = freeFile(dir, `${saved.scenario.replaceAll("/", "-")}-${saved.form}`);
   mkdirSync(dir, { recursive: true });
   writeFileSync(file, `${JSON.stringify(saved, null, 2)}\n`, { flag: "wx" });
-  return file;
+  return { file, known: false };
 }
 
 function savedOf({ scenario, form, report }: Outcome): SavedSchedule {

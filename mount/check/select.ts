@@ -5,7 +5,7 @@ import type { Job } from "./result.ts";
 
 /** What a command line says on the choice of scenarios. */
 export interface Selection {
-  /** Names or beginnings of names; none: all scenarios. */
+  /** Names, or beginnings of names that are none themselves; nothing: all scenarios. */
   readonly names: readonly string[];
   /** Only this form. */
   readonly form?: Form;
@@ -27,19 +27,25 @@ export class SelectionError extends Error {
 
 /**
  * The jobs of a selection, in the order of the scenarios' names; each once.
- * @throws SelectionError if a name fits no scenario, or nothing is left
+ * @throws SelectionError if a name is empty or fits no scenario, or nothing is left
  */
 export function select(scenarios: readonly Scenario[], selection: Selection): Job[] {
   const { names, form, quick = false, extent } = selection;
-  for (const name of names) {
-    if (!scenarios.some((spec) => spec.name.startsWith(name))) throw unknown(name, scenarios);
-  }
-  const meant = scenarios
-    .filter((spec) => names.length === 0 || names.some((name) => spec.name.startsWith(name)))
-    .filter((spec) => !quick || spec.quick === true);
-  const jobs = sorted(meant).flatMap((spec) => jobsOf(spec, form, extent));
+  const named = names.length === 0 ? scenarios : names.flatMap((name) => meant(name, scenarios));
+  const wanted = [...new Set(named)].filter((spec) => !quick || spec.quick === true);
+  const jobs = sorted(wanted).flatMap((spec) => jobsOf(spec, form, extent));
   if (jobs.length === 0) throw new SelectionError(nothingLeft(selection));
   return jobs;
+}
+
+/** The scenario of that name; or else all whose names begin with it. */
+function meant(name: string, scenarios: readonly Scenario[]): Scenario[] {
+  // The beginning of every name; but who says it has a variable that isn't set.
+  if (name === "") throw new SelectionError("the name of a scenario is empty; without any name all are explored");
+  const exact = scenarios.filter((spec) => spec.name === name);
+  const found = exact.length > 0 ? exact : scenarios.filter((spec) => spec.name.startsWith(name));
+  if (found.length === 0) throw unknown(name, scenarios);
+  return found;
 }
 
 /** In the order of their names. */

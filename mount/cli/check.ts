@@ -134,7 +134,9 @@ async function report(result: CheckResult, flags: CheckFlags, { stdout, stderr }
   const dir = saveTo(flags);
   if (dir === undefined) return;
   for (const outcome of result.outcomes) {
-    if (outcome.verdict === "fails") stderr.write(`saved: ${saveSchedule(dir, outcome)}\n`);
+    if (outcome.verdict !== "fails") continue;
+    const { file, known } = saveSchedule(dir, outcome);
+    stderr.write(`${known ? "known already" : "saved"}: ${file}\n`);
   }
 }
 

@@ -1,6 +1,6 @@
 /** What `synthproc check` says: words, text and page, of a result made by hand; and the choice of scenarios. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,7 @@ import { tell } from "../../mount/check/report/story.ts";
 import { renderList, renderReplay, renderText } from "../../mount/check/report/text.ts";
 import { accessText, valueAfter } from "../../mount/check/report/words.ts";
 import { readSchedules, saveSchedule } from "../../mount/check/saved.ts";
+import type { SavedSchedule } from "../../mount/check/saved.ts";
 import { nearNames, select } from "../../mount/check/select.ts";
 import { EVIL_WORD, FAILS, FAILURE, HOLDS, REPLAY, SAMPLE, STEPS } from "./check-sample.ts";
 
@@ -243,6 +244,18 @@ describe("the choice of scenarios", () => {
     expect(chosen("io", "io/exec")).toHaveLength(4);
   });
 
+  test("a name alone, though others begin with it", () => {
+    const two = [spec("io/exec"), spec("io/exec-setuid")];
+    const names = (...wanted: string[]): string[] => select(two, { names: wanted }).map((job) => job.scenario);
+    expect(names("io/exec")).toEqual(["io/exec"]);
+    expect(names("io/exe")).toEqual(["io/exec", "io/exec-setuid"]);
+    expect(names("io/exec", "io/exec-")).toEqual(["io/exec", "io/exec-setuid"]);
+  });
+
+  test("an empty name is an error", () => {
+    expect(() => chosen("")).toThrow("the name of a scenario is empty");
+  });
+
   test("one form, the quick ones, another extent", () => {
     const jobs = select(all, { names: [], form: "locked", quick: true, extent: { kind: "bounded", preemptions: 1 } });
     expect(jobs).toEqual([
@@ -275,16 +288,16 @@ describe("failing schedules", () => {
 
   test("are kept once, each in a file of its own", () => {
     const first = saveSchedule(dir, FAILS);
-    expect(first).toBe(join(dir, "io-exec-setuid-lockfree.json"));
-    expect(saveSchedule(dir, FAILS)).toBe(first);
+    expect(first).toEqual({ file: join(dir, "io-exec-setuid-lockfree.json"), known: false });
+    expect(saveSchedule(dir, FAILS)).toEqual({ ...first, known: true });
     const failure = { ...FAILURE, schedule: "b1" };
     const second = saveSchedule(dir, { ...FAILS, report: { ...FAILS.report!, failure } });
-    expect(second).toBe(join(dir, "io-exec-setuid-lockfree-2.json"));
+    expect(second.file).toBe(join(dir, "io-exec-setuid-lockfree-2.json"));
     expect(readSchedules(dir).map(([name, { schedule }]) => [name, schedule])).toEqual([
       ["io-exec-setuid-lockfree-2", "b1"],
       ["io-exec-setuid-lockfree", "a1.b3 a"],
     ]);
-    expect(JSON.parse(readFileSync(first, "utf8"))).toEqual({
+    expect(JSON.parse(readFileSync(first.file, "utf8"))).toEqual({
       scenario: "io/exec-setuid",
       form: "lockfree",
       break: null,
@@ -292,6 +305,16 @@ describe("failing schedules", () => {
       expect: { kind: "oracle", message: "the owner saw 7 & nothing else" },
       found: "synthproc check io/exec-setuid --form lockfree, execution 1234",
     });
+  });
+
+  test("of a deliberate mistake aren't those of the shipped code", () => {
+    const folder = join(dir, "mistakes");
+    const first = saveSchedule(folder, FAILS);
+    const saved = JSON.parse(readFileSync(first.file, "utf8")) as SavedSchedule;
+    writeFileSync(first.file, JSON.stringify({ ...saved, break: [{ file: "src/a.ts", find: "b", replace: "" }] }));
+    const second = saveSchedule(folder, FAILS);
+    expect(second).toEqual({ file: join(folder, "io-exec-setuid-lockfree-2.json"), known: false });
+    expect(saveSchedule(folder, FAILS)).toEqual({ ...second, known: true });
   });
 
   test("a scenario that holds has none", () => {
