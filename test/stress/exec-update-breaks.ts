@@ -210,12 +210,12 @@ export const EXEC_UPDATE_BREAKS: readonly Break[] = [
     edits: [
       replaced(
         MM_ACCESS,
-        "    if (mmgetNotZero(k, mm)) return mm;\n",
-        "    k.m.add(mm + MM.mmUsers, 1);\n    if (mm > 0) return mm;\n",
+        "    if (mm === 0 || mmgetNotZero(k, mm)) return mm;\n",
+        "    if (mm !== 0) k.m.add(mm + MM.mmUsers, 1);\n    return mm;\n",
       ),
       replaced(MM_ACCESS, "import { TASK } from", "import { MM, TASK } from"),
     ],
-    delay: [before(MM_ACCESS, "    if (mmgetNotZero(k, mm)) return mm;\n", `    ${NAP}\n`)],
+    delay: [before(MM_ACCESS, "    if (mm === 0 || mmgetNotZero(k, mm)) return mm;\n", `    ${NAP}\n`)],
     fails: /address space that is over/,
   },
   {
