@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import type { Progress } from "../../src/check/explore/report.ts";
+import { framesOf } from "../../src/check/explore/stack.ts";
 import { errorText } from "../errors.ts";
 import { SharedWords } from "../shared.ts";
 import type { Limits, Program } from "./explorer.ts";
@@ -47,9 +48,16 @@ function outcomeOf(program: Program, { job, limits }: ExploreOrder, onProgress: 
   try {
     return exploreJob(program, job, limits, onProgress);
   } catch (error) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : errorText(error);
-    return { ...job, verdict: "broken", report: null, replay: null, error: text };
+    return { ...job, verdict: "broken", ended: null, report: null, replay: null, error: brokenText(error) };
   }
+}
+
+/** The error, and where in the sources it was thrown; all of the stack if that was somewhere else. */
+function brokenText(error: unknown): string {
+  if (!(error instanceof Error) || error.stack === undefined) return errorText(error);
+  const frames = framesOf(error.stack);
+  if (frames.length === 0) return error.stack;
+  return [String(error), ...frames.map(({ fn, file, line }) => `  in ${fn}, ${file}:${line}`)].join("\n");
 }
 
 await main(parentPort as MessagePort, workerData as ExploreThreadData);

@@ -1,11 +1,11 @@
 /** The transformed program, and what a thread does with it: explore a scenario, and run what fails once more. */
 import { fileURLToPath } from "node:url";
 import { explore, replay } from "../../src/check/explore/explore.ts";
-import type { Progress, Replay } from "../../src/check/explore/report.ts";
+import type { Progress, Replay, Report } from "../../src/check/explore/report.ts";
 import { loadProgram } from "../../src/check/interleave/load.ts";
 import type { LoadedProgram } from "../../src/check/interleave/load.ts";
 import type { Form, Scenario } from "../../src/check/scenario.ts";
-import type { Job, Outcome } from "./result.ts";
+import type { End, Job, Outcome } from "./result.ts";
 import { verdictOf } from "./result.ts";
 
 /** What an exploration may cost, and where its chance comes from. */
@@ -41,17 +41,28 @@ export function exploreJob(
   onProgress: (p: Progress) => boolean,
 ): Outcome {
   const spec = scenarioOf(program, job.scenario);
+  let stopped = false;
   const report = explore(program, spec, job.form, {
     extent: job.extent,
     seed: limits.seed,
     stepLimit: limits.steps,
     maxExecutions: limits.executions,
     timeLimit: limits.milliseconds,
-    onProgress,
+    onProgress: (progress) => {
+      stopped = !onProgress(progress);
+      return !stopped;
+    },
   });
+  const verdict = verdictOf(report);
+  const ended = verdict !== "not finished" ? null : stopped ? "stopped" : endOf(report, limits);
   const { failure } = report;
   const shown = failure === null ? null : replay(program, spec, job.form, failure.schedule);
-  return { ...job, verdict: verdictOf(report), report, replay: shown, error: null };
+  return { ...job, verdict, ended, report, replay: shown, error: null };
+}
+
+/** Which of the limits ended it. */
+function endOf({ executions, blocked }: Report, limits: Limits): End {
+  return executions + blocked >= (limits.executions ?? Infinity) ? "executions" : "time";
 }
 
 /** Runs one schedule. @throws Error if the schedule can't be read, or doesn't fit */

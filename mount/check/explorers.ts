@@ -84,5 +84,5 @@ export class Explorers {
 
 /** What is known of a scenario that wasn't begun. */
 export function notRun(job: Job): Outcome {
-  return { ...job, verdict: "not run", report: null, replay: null, error: null };
+  return { ...job, verdict: "not run", ended: null, report: null, replay: null, error: null };
 }

@@ -13,6 +13,8 @@ export interface Job {
 export type Verdict =
   /** Everything within the extent was explored, and nothing is wrong. */
   | "holds"
+  /** The same, of a sample, which proves nothing. */
+  | "nothing found"
   /** There is an interleaving that breaks it. */
   | "fails"
   /** Nothing is wrong so far, but a limit or a signal ended the exploration. */
@@ -22,8 +24,19 @@ export type Verdict =
   /** It could not be explored: the scenario or the explorer itself is broken. */
   | "broken";
 
+/** What ended an exploration that is not finished. */
+export type End =
+  /** It had as many executions as it may have. */
+  | "executions"
+  /** It took as long as it may take. */
+  | "time"
+  /** A signal came, or another scenario fails. */
+  | "stopped";
+
 export interface Outcome extends Job {
   readonly verdict: Verdict;
+  /** Null unless it is not finished. */
+  readonly ended: End | null;
   /** Null if it was not run, or is broken. */
   readonly report: Report | null;
   /** The run of the failing schedule. */
@@ -43,7 +56,8 @@ export interface CheckResult {
 }
 
 /** The verdict that follows from a report. */
-export function verdictOf({ failure, complete }: Report): Verdict {
+export function verdictOf({ failure, complete, extent }: Report): Verdict {
   if (failure !== null) return "fails";
-  return complete ? "holds" : "not finished";
+  if (!complete) return "not finished";
+  return extent.kind === "sampled" ? "nothing found" : "holds";
 }

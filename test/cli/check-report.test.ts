@@ -12,6 +12,7 @@ import { renderHtml } from "../../mount/check/report/html.ts";
 import { tell } from "../../mount/check/report/story.ts";
 import { renderList, renderReplay, renderText } from "../../mount/check/report/text.ts";
 import { accessText, valueAfter } from "../../mount/check/report/words.ts";
+import type { Outcome } from "../../mount/check/result.ts";
 import { readSchedules, saveSchedule } from "../../mount/check/saved.ts";
 import type { SavedSchedule } from "../../mount/check/saved.ts";
 import { nearNames, select } from "../../mount/check/select.ts";
@@ -29,14 +30,14 @@ describe("an access in words", () => {
   const ROWS: [access: Access, before: number | undefined, text: string, after: number | undefined][] = [
     [{ operation: "load", operands: [], result: 3 }, undefined, "w is 3", 3],
     [{ operation: "loadU32", operands: [], result: 4294967295 }, undefined, "w is 4294967295", 4294967295],
-    [{ operation: "store", operands: [4], result: null }, undefined, "w = 4", 4],
-    [{ operation: "store", operands: [4], result: null }, 3, "w: 3 -> 4", 4],
-    [{ operation: "add", operands: [-1], result: 1 }, 7, "w: 1 -> 0", 0],
-    [{ operation: "add", operands: [1], result: 2147483647 }, 0, "w: 2147483647 -> -2147483648", -2147483648],
-    [{ operation: "or", operands: [6], result: 1 }, 1, "w: 1 -> 7", 7],
-    [{ operation: "and", operands: [6], result: 3 }, 3, "w: 3 -> 2", 2],
-    [{ operation: "exchange", operands: [9], result: 3 }, 3, "w: 3 -> 9", 9],
-    [{ operation: "compareExchange", operands: [0, -1], result: 0 }, 0, "w: 0 -> -1", -1],
+    [{ operation: "store", operands: [4], result: null }, undefined, "w = 4 (store)", 4],
+    [{ operation: "store", operands: [4], result: null }, 3, "w: 3 -> 4 (store)", 4],
+    [{ operation: "add", operands: [-1], result: 1 }, 7, "w: 1 -> 0 (add -1)", 0],
+    [{ operation: "add", operands: [1], result: 2147483647 }, 0, "w: 2147483647 -> -2147483648 (add 1)", -2147483648],
+    [{ operation: "or", operands: [6], result: 1 }, 1, "w: 1 -> 7 (or 6)", 7],
+    [{ operation: "and", operands: [6], result: 3 }, 3, "w: 3 -> 2 (and 6)", 2],
+    [{ operation: "exchange", operands: [9], result: 3 }, 3, "w: 3 -> 9 (exchange)", 9],
+    [{ operation: "compareExchange", operands: [0, -1], result: 0 }, 0, "w: 0 -> -1 (compare-exchange)", -1],
     [{ operation: "compareExchange", operands: [0, -1], result: 2 }, 2, "w is 2, not 0", 2],
     [{ operation: "wait", operands: [5], result: "sleeps" }, 5, "sleeps while w is 5", 5],
     [{ operation: "wait", operands: [5], result: "goes on" }, 6, "need not sleep: w is not 5", undefined],
@@ -99,10 +100,11 @@ describe("the story of a run", () => {
 describe("the text", () => {
   const text = renderText(SAMPLE, PLAIN);
   const lines = text.split("\n");
+  const row = (name: string): string => lines.find((line) => line.startsWith(`${name}  `)) ?? "";
 
   test("has one line for each access: thread, place, function, access", () => {
     expect(lines).toContain(
-      " 5  → exec    src/sync/rwsem.ts:139           upWrite           signal 1.execUpdateLock: -1 -> 0",
+      " 5  → exec    src/sync/rwsem.ts:139           upWrite           signal 1.execUpdateLock: -1 -> 0 (store)",
     );
     expect(lines).toContain(
       " 8  → reader  src/sync/rwsem.ts:61            downReadKillable  signal 1.execUpdateLock+2 is 1 (woken by 7)",
@@ -113,13 +115,14 @@ describe("the text", () => {
   });
 
   test("has a row for each scenario, and totals", () => {
-    const row = (name: string): string => lines.find((line) => line.startsWith(`${name}  `)) ?? "";
     expect(row("seqlock/whole-read")).toMatch(/lockfree +all +35 +4 +35 +holds +0\.02 s$/);
     expect(row("io/exec-setuid")).toMatch(/1,234 +4 +35 +fails: oracle/);
     expect(row("kcmp/exec-both")).toMatch(/5,000 runs, depth 3 .* nothing found +1 min 23 s$/);
-    expect(row("maps/split")).toMatch(/2 preemptions .* not finished/);
-    expect(row("timers/exit")).toMatch(/ – .* not run +–$/);
-    expect(lines.at(-2)).toMatch(/^2 hold, 1 fails, 1 broken, 1 not finished, 1 not run; 1,355 executions in 2\.50 s /);
+    expect(row("maps/split")).toMatch(/2 preemptions .* not finished: time/);
+    expect(row("timers/delete")).toMatch(/ – .* broken +–$/);
+    expect(lines.at(-2)).toMatch(
+      /^1 holds, 1 nothing found, 1 fails, 1 broken, 1 not finished, 1 not run; 1,355 executions in 2\.50 s /,
+    );
     expect(text).not.toContain("\u001b");
     expect(text).not.toMatch(/[ \t]$/m);
   });
@@ -133,8 +136,24 @@ describe("the text", () => {
     expect(renderText(SAMPLE, { ...PLAIN, colour: true })).toContain("\u001b[35mreader\u001b[39m");
   });
 
-  test("says which signal ended it", () => {
-    expect(renderText({ ...SAMPLE, interrupted: "SIGINT" }, PLAIN)).toContain("Ended by SIGINT");
+  test("has one line for all that were not run, and says what ended it", () => {
+    expect(row("timers/exit")).toBe("");
+    expect(lines).toContain("1 not run");
+    expect(text).toContain("The first one that is wrong ended it; with --keep-going ");
+    const interrupted = renderText({ ...SAMPLE, interrupted: "SIGINT" }, PLAIN);
+    expect(interrupted).toContain("Ended by SIGINT");
+    expect(interrupted).not.toContain("--keep-going");
+    expect(renderText({ ...SAMPLE, outcomes: [HOLDS] }, PLAIN)).not.toMatch(/--keep-going|not run/);
+    const none = renderText({ ...SAMPLE, outcomes: [SAMPLE.outcomes.at(-1)!], interrupted: "SIGINT" }, PLAIN);
+    expect(none).toMatch(/^1 not run\n\nEnded by SIGINT/);
+  });
+
+  test("says how many hold only up to a bound", () => {
+    const bounded = { ...HOLDS, extent: { kind: "bounded", preemptions: 2 } } as const;
+    const totals = (...outcomes: Outcome[]): string => words.totals({ ...SAMPLE, outcomes });
+    expect(totals(HOLDS, HOLDS)).toBe("2 hold");
+    expect(totals(HOLDS, bounded, bounded)).toBe("3 hold (2 of them up to a bound)");
+    expect(totals(bounded)).toBe("1 holds up to a bound");
   });
 
   test("of a replay ends with the verdict", () => {

@@ -65,7 +65,18 @@ const REPORT: Report = {
 function outcome(scenario: string, rest: Partial<Outcome>): Outcome {
   const { extent, form } = REPORT;
   const about = `what ${scenario} is about`;
-  return { scenario, form, about, extent, verdict: "not run", report: null, replay: null, error: null, ...rest };
+  return {
+    scenario,
+    form,
+    about,
+    extent,
+    verdict: "not run",
+    ended: null,
+    report: null,
+    replay: null,
+    error: null,
+    ...rest,
+  };
 }
 
 export const HOLDS = outcome("seqlock/whole-read", { verdict: "holds", report: REPORT });
@@ -85,12 +96,13 @@ export const SAMPLE: CheckResult = {
     HOLDS,
     FAILS,
     outcome("kcmp/exec-both", {
-      verdict: "holds",
+      verdict: "nothing found",
       extent: { kind: "sampled", runs: 5000, depth: 3 },
       report: { ...REPORT, milliseconds: 83_000 },
     }),
     outcome("maps/split", {
       verdict: "not finished",
+      ended: "time",
       extent: { kind: "bounded", preemptions: 2 },
       report: { ...REPORT, complete: false },
     }),

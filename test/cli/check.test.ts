@@ -68,7 +68,7 @@ describe("the shipped program", () => {
 
   test("a limit leaves it unfinished", async () => {
     const { status, stdout } = await check(SEQLOCK, "--max-executions", "2");
-    expect(stdout).toMatch(/ not finished /);
+    expect(stdout).toMatch(/ not finished: executions /);
     expect(status).toBe(EXIT.unfinished);
   });
 
@@ -161,8 +161,8 @@ test(
     ];
     const { stdout } = await ended("timeout", args, { timeout: TIMEOUT_MS });
     expect(stdout).toMatch(/Ended by SIGINT/);
-    expect(stdout).toMatch(/ not finished /);
-    expect(stdout).toMatch(/ not run /);
+    expect(stdout).toMatch(/ not finished: stopped /);
+    expect(stdout).toMatch(/^\d+ not run$/m);
   },
   TIMEOUT_MS,
 );

@@ -5,7 +5,7 @@ import { integer, plural, rate } from "../../bench/report/format.ts";
 import type { CheckResult, Job, Outcome, Verdict } from "../result.ts";
 
 /** In the order in which totals name them. */
-export const VERDICTS: readonly Verdict[] = ["holds", "fails", "broken", "not finished", "not run"];
+export const VERDICTS: readonly Verdict[] = ["holds", "nothing found", "fails", "broken", "not finished", "not run"];
 
 /** `all`, `2 preemptions`, `1,000 runs, depth 3` */
 export function extentText(extent: Extent): string {
@@ -21,10 +21,10 @@ export function extentsText(spec: Scenario): string {
   return texts.map(({ form, text }) => `${form} ${text}`).join(", ");
 }
 
-/** What was shown: `holds`, `fails: deadlock`, or `nothing found`, since a sample proves nothing. */
-export function verdictText({ verdict, report, extent }: Outcome): string {
+/** What was shown: `holds`, `fails: deadlock`, `not finished: time`. */
+export function verdictText({ verdict, ended, report }: Outcome): string {
   if (verdict === "fails") return `fails: ${report?.failure?.kind}`;
-  return verdict === "holds" && extent.kind === "sampled" ? "nothing found" : verdict;
+  return ended === null ? verdict : `${verdict}: ${ended}`;
 }
 
 /** `io/exec (locked)` */
@@ -39,17 +39,32 @@ export function seconds(milliseconds: number): string {
   return `${value.toFixed(value < 10 ? 2 : 1)} s`;
 }
 
-/** `3 hold, 1 fails` */
+/** `3 hold (2 of them up to a bound), 1 nothing found, 1 fails` */
 export function totals({ outcomes }: CheckResult): string {
   const parts = VERDICTS.map((verdict) => {
-    const count = outcomes.filter((outcome) => outcome.verdict === verdict).length;
-    return count === 0 ? "" : `${integer(count)} ${counted(verdict, count)}`;
+    const those = outcomes.filter((outcome) => outcome.verdict === verdict);
+    return those.length === 0 ? "" : counted(verdict, those.length) + (verdict === "holds" ? boundsOf(those) : "");
   });
   return parts.filter((part) => part !== "").join(", ");
 }
 
-function counted(verdict: Verdict, count: number): string {
-  return count === 1 ? verdict : verdict.replace(/^(hold|fail)s$/, "$1");
+/** `3 hold` */
+export function counted(verdict: Verdict, count: number): string {
+  return `${integer(count)} ${count === 1 ? verdict : verdict.replace(/^(hold|fail)s$/, "$1")}`;
+}
+
+/** How many of those that hold do so up to a number of preemptions only. */
+function boundsOf(outcomes: readonly Outcome[]): string {
+  const bounded = outcomes.filter(({ extent }) => extent.kind === "bounded").length;
+  if (bounded === 0) return "";
+  return bounded === outcomes.length ? " up to a bound" : ` (${integer(bounded)} of them up to a bound)`;
+}
+
+/** What ended it before all was explored; empty if nothing did, or only limits. */
+export function endText({ outcomes, interrupted }: CheckResult): string {
+  if (interrupted !== null) return `Ended by ${interrupted}; what is listed as explored stands.`;
+  const undone = outcomes.some(({ verdict, ended }) => verdict === "not run" || ended === "stopped");
+  return undone ? "The first one that is wrong ended it; with --keep-going the others are explored too." : "";
 }
 
 /** `35 executions in 0.12 s by 2 threads, 98 k a second each` */

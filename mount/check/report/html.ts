@@ -31,7 +31,8 @@ export function renderHtml(result: CheckResult): string {
 }
 
 function heading(result: CheckResult): Markup {
-  const ended = result.interrupted === null ? [] : html`<p class="warning small">Ended by ${result.interrupted}.</p>`;
+  const text = describe.endText(result);
+  const ended = text === "" ? [] : html`<p class="warning small">${text}</p>`;
   return html`<header>
     <h1>synthproc check</h1>
     <p class="muted">Interleavings of the shipped protocol code, synthproc ${result.version}</p>
@@ -47,6 +48,7 @@ function heading(result: CheckResult): Markup {
 
 const CLASSES: Readonly<Record<Verdict, string>> = {
   holds: "holds",
+  "nothing found": "muted",
   fails: "fails",
   broken: "broken",
   "not finished": "unfinished",

@@ -6,7 +6,7 @@ import { formsOf } from "../../../src/check/scenario.ts";
 import { MISSING, integer, plural } from "../../bench/report/format.ts";
 import type { Paint } from "../../bench/report/lines.ts";
 import { colouredPaint, plainPaint } from "../../bench/report/lines.ts";
-import type { CheckResult, Outcome } from "../result.ts";
+import type { CheckResult, Outcome, Verdict } from "../result.ts";
 import * as describe from "./describe.ts";
 import type { Event, Story } from "./story.ts";
 import { tell } from "./story.ts";
@@ -43,7 +43,7 @@ export function renderText(result: CheckResult, options: TextOptions): string {
   const parts = [
     ...result.outcomes.map((outcome) => failureBlock(outcome, options)),
     outcomesTable(result, paint),
-    result.interrupted === null ? "" : `Ended by ${result.interrupted}; what is listed as explored stands.`,
+    describe.endText(result),
     `${describe.totals(result)}; ${describe.effort(result)}`,
   ];
   return trimmed(parts.filter((part) => part !== "").join("\n\n"));
@@ -117,20 +117,26 @@ function laneColours({ colour }: TextOptions): (lane: number, text: string) => s
   return (lane, text) => `\u001b[${LANE_COLOURS[lane % LANE_COLOURS.length]}m${text}\u001b[39m`;
 }
 
+/** Those that were not run have nothing to tell but how many they are. */
 function outcomesTable({ outcomes }: CheckResult, paint: Paint): string {
+  const shown = outcomes.filter(({ verdict }) => verdict !== "not run");
+  const left = outcomes.length - shown.length;
   const table = borderless({
     head: HEAD,
     colAligns: HEAD.map((name) => (FIGURES.includes(name) ? "right" : "left")),
   });
-  for (const outcome of outcomes) table.push(outcomeRow(outcome, paint));
-  return table.toString();
+  for (const outcome of shown) table.push(outcomeRow(outcome, paint));
+  const rest = left === 0 ? "" : describe.counted("not run", left);
+  return [shown.length === 0 ? "" : table.toString(), rest].filter((part) => part !== "").join("\n");
 }
+
+const COLOURS: Readonly<Partial<Record<Verdict, "better" | "none">>> = { holds: "better", "nothing found": "none" };
 
 function outcomeRow(outcome: Outcome, paint: Paint): string[] {
   const { scenario, form, extent, report, verdict } = outcome;
   const figures =
     report === null ? [MISSING, MISSING, MISSING] : [report.executions, report.blocked, report.traces].map(integer);
-  const painted = paint.verdict(verdict === "holds" ? "better" : "worse", describe.verdictText(outcome));
+  const painted = paint.verdict(COLOURS[verdict] ?? "worse", describe.verdictText(outcome));
   const time = report === null ? MISSING : describe.seconds(report.milliseconds);
   return [scenario, form, describe.extentText(extent), ...figures, painted, time];
 }

@@ -22,20 +22,38 @@ const LOAD: Operation = {
   text: ({ word, result }) => `${word} is ${result}`,
 };
 
-/** A change whose new value follows from the old one. */
-function change(reads: boolean, compute: (old: number, operand: number) => number): Operation {
+type Compute = (old: number, operand: number) => number;
+
+/**
+ * A change whose new value follows from the old one.
+ * @param how which change it is: two of them may make the same values of the same
+ */
+function change(reads: boolean, how: (operand: number) => string, compute: Compute): Operation {
   const after = (step: TraceStep): number | undefined => {
     const old = reads ? found(step) : 0;
     return old === undefined ? undefined : compute(old, step.operands[0] ?? 0) | 0;
   };
   const text = (step: TraceStep, before: number | undefined): string => {
     const old = reads ? found(step) : before;
-    return old === undefined ? `${step.word} = ${after(step)}` : `${step.word}: ${old} -> ${after(step)}`;
+    const values = old === undefined ? `${step.word} = ${after(step)}` : `${step.word}: ${old} -> ${after(step)}`;
+    return `${values} (${how(step.operands[0] ?? 0)})`;
   };
   return { deed: () => "writes", reads, after, text };
 }
 
-const STORE = change(false, (_, value) => value);
+/** A change to a value that doesn't depend on the old one. */
+function replace(reads: boolean, how: string): Operation {
+  return change(
+    reads,
+    () => how,
+    (_, value) => value,
+  );
+}
+
+/** A change of what is found. */
+function modify(how: string, compute: Compute): Operation {
+  return change(true, (operand) => `${how} ${operand}`, compute);
+}
 
 const COMPARE_EXCHANGE: Operation = {
   deed: (step) => (swapped(step) ? "writes" : "reads"),
@@ -44,7 +62,9 @@ const COMPARE_EXCHANGE: Operation = {
   text: (step) => {
     const { word, operands, result } = step;
     const [expected, desired] = operands;
-    return swapped(step) ? `${word}: ${result} -> ${desired}` : `${word} is ${result}, not ${expected}`;
+    return swapped(step)
+      ? `${word}: ${result} -> ${desired} (compare-exchange)`
+      : `${word} is ${result}, not ${expected}`;
   },
 };
 
@@ -84,11 +104,11 @@ const NOTIFY: Operation = {
 const OPERATIONS: { readonly [name: string]: Operation | undefined } = {
   load: LOAD,
   loadU32: LOAD,
-  store: STORE,
-  add: change(true, (old, delta) => old + delta),
-  or: change(true, (old, bits) => old | bits),
-  and: change(true, (old, bits) => old & bits),
-  exchange: change(true, (_, value) => value),
+  store: replace(false, "store"),
+  add: modify("add", (old, delta) => old + delta),
+  or: modify("or", (old, bits) => old | bits),
+  and: modify("and", (old, bits) => old & bits),
+  exchange: replace(true, "exchange"),
   compareExchange: COMPARE_EXCHANGE,
   wait: wait("sleeps"),
   nap: wait("naps"),

@@ -13,12 +13,17 @@ const OWN = /^src\/check\/(?:explore|interleave)\//;
  * @param stack of an Error made during the access
  */
 export function callers(stack: string, access: Site): Site[] {
-  const frames = stack
+  const frames = framesOf(stack);
+  const own = frames.findIndex(({ file, line }) => file === access.file && line === access.line);
+  return frames.slice(own + 1);
+}
+
+/** Where a stack has calls of transformed code, innermost first. */
+export function framesOf(stack: string): Site[] {
+  return stack
     .split("\n")
     .map(frameOf)
     .filter((site) => site !== null);
-  const own = frames.findIndex(({ file, line }) => file === access.file && line === access.line);
-  return frames.slice(own + 1);
 }
 
 function frameOf(line: string): Site | null {
