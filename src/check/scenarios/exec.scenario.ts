@@ -1,4 +1,5 @@
 /** What an exec leaves of a process, and what it leaves to others: looked at when it is over. */
+import { Cache } from "../../kernel/caches.ts";
 import { EACCES, ENOEXEC, ESRCH } from "../../kernel/errno.ts";
 import { execCommit, execFinish, execPrepare, execRefused } from "../../kernel/exec.ts";
 import { exitGroup } from "../../kernel/exit.ts";
@@ -209,6 +210,7 @@ export const unsharesFromDying = scenario({
   },
   check: (k, { owned, stays }) => {
     if (fdLookup(k, owned.task, STAYS) !== stays) return "a file has not stayed open";
+    if (!k.slab.isAlive(stays, Cache.file)) return "a file is open that has been freed";
     return (
       countIs(k, "the file that stays", stays + FILE.count, 1) ??
       countIs(k, "the table", k.m.load(owned.task + TASK.files) + FILES.count, 1) ??
