@@ -19,6 +19,7 @@ export interface Pair {
   readonly kept: Ptr;
 }
 
+/** A process and its child. @param flags CLONE_*: what they share */
 export function makePair(k: Kernel, flags: number): Pair {
   const a = makeOwned(k);
   const pid = copyProcess(k, a.task, flags);
