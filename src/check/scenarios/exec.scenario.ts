@@ -20,6 +20,7 @@ import { Path } from "../../kernel/knobs.ts";
 import { CRED, FILE, FILES, FileKind, HOST, MM, SIGHAND, SIGNAL, TASK } from "../../kernel/layout.ts";
 import { mmAccess } from "../../kernel/mm-access.ts";
 import { findTask } from "../../kernel/pid.ts";
+import { RobustList, getRobustList } from "../../kernel/robust-list.ts";
 import { isZombie, taskComm, threadCount } from "../../kernel/task.ts";
 import { setNoNewPrivs } from "../../kernel/tsync.ts";
 import { mmput } from "../../mm/mm.ts";
@@ -253,10 +254,17 @@ function lookAtFd(k: Kernel, task: Ptr, fd: number): SeenFd {
   return fdLookup(k, task, fd) === 0 ? "closed" : "open";
 }
 
+/** Where the owner of a process finds its list of robust futexes; null if it isn't his to look. */
+function lookAtList(k: Kernel, pid: number): number | null {
+  const list = new RobustList();
+  return getRobustList(k, pid, caller(OWNER), list) === 0 ? list.head : null;
+}
+
 export const keeps = scenario({
   name: "exec/no-new-privs",
   about:
     "an undumpable process without new privileges execs a set-user-ID program: descriptors close before it opens up",
+  paths: [Path.get_robust_list],
   quick: true,
   setup: (k) => {
     const owned = makeOwned(k, { opens: true });
@@ -270,12 +278,15 @@ export const keeps = scenario({
   },
   threads: {
     reader: (k, { owned: { task } }): SeenFd => lookAtFd(k, task, CLOSES),
+    list: (k, { owned: { pid } }): number | null => lookAtList(k, pid),
     exec: (k, { exec }): boolean => execFinish(k, execCommit(k, takeOver(k, exec))),
   },
-  check: (k, { owned, files, sighand, exec, until }, { reader }) => {
+  check: (k, { owned, files, sighand, exec, until }, { reader, list }) => {
     const { m } = k;
     if (until !== 0) return "the new image may be dumped though the exec is not over";
     if (reader === "open") return "the owner got at a descriptor that the exec closes";
+    const head = m.load64(owned.task + TASK.robustList);
+    if (head === 0 || (list !== null && list !== head)) return `the list begins at ${head}, its owner found ${list}`;
     const cred = m.load(owned.task + TASK.cred);
     return (
       firstWrong({
