@@ -11,7 +11,14 @@ import { packageVersion } from "./version.ts";
  * @param argv arguments without node and the program.
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  tolerateClosedPipes();
+  const output = watchOutput();
+  const status = await run(argv);
+  // What becomes of the last thing that was written turns out a little later.
+  await new Promise(setImmediate);
+  return output.lost ? EXIT.failed : status;
+}
+
+async function run(argv: readonly string[]): Promise<number> {
   let status: number = EXIT.ok;
   const finish = (result: number): void => {
     status = result;
@@ -31,22 +38,33 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     }
-    const { explain } = await import("./cli/failure.ts");
-    const failure = explain(error);
-    process.stderr.write(`synthproc: ${failure.sentence}\n`);
-    return failure.status;
+    return complain(error);
   }
 }
 
-/** Who reads our output may stop early (`| head`): that is no error, and a server goes on. */
-function tolerateClosedPipes(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") {
-        throw error;
-      }
-    });
-  }
+async function complain(error: unknown): Promise<number> {
+  const { explain } = await import("./cli/failure.ts");
+  const { sentence, status } = explain(error);
+  process.stderr.write(`synthproc: ${sentence}\n`);
+  return status;
+}
+
+/**
+ * Who reads our output may stop early (`| head`): that is no error, and a server goes on. Output that is lost for another
+ * reason (a full disk) is complained of at once, and the command has failed. Complaints that are lost have nobody to be
+ * told to; the status says enough.
+ *
+ * @returns whether output was lost, as it stands when it's asked
+ */
+function watchOutput(): { readonly lost: boolean } {
+  const output = { lost: false };
+  process.stderr.on("error", () => undefined);
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE" || output.lost) return;
+    output.lost = true;
+    process.stderr.write(`synthproc: standard output can't be written: ${error.message.replace(/, write$/, "")}\n`);
+  });
+  return output;
 }
 
 /** Only help shows them, and only help should wait for that module. */

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { EXIT_CODES } from "../mount/cli/exit-codes.ts";
+import { BY_SIGNAL, EXIT_CODES } from "../mount/cli/exit-codes.ts";
 import { shippedScenarios } from "../mount/scenario-files.ts";
 import { FUSE_NATIVE_LIMITS } from "../mount/transport/fuse-native.ts";
 import { COMMANDS } from "../src/mutate/control/control.ts";
@@ -93,6 +93,7 @@ describe.skipIf(cannotMount("test/readme"))("examples", () => {
 test("the exit statuses are those of the source", () => {
   const rows = listAfter("<!-- exit statuses -->", /^\| (\d+) +\| (.*?) +\|$/);
   expect(rows).toEqual(EXIT_CODES.map(({ status, meaning }) => [String(status), meaning]));
+  expect(README).toContain(`${BY_SIGNAL}.\n`);
 });
 
 test("what fuse-native can't do is what its source says", () => {

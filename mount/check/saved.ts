@@ -37,6 +37,30 @@ export function schedulesOfCheckout(): string | undefined {
     : undefined;
 }
 
+/** A file that holds no schedule; its message is one sentence. */
+export class SavedError extends Error {
+  override readonly name = "SavedError";
+}
+
+/** One kept schedule. @throws SavedError if the file holds none, or the system's error */
+export function readSchedule(file: string): SavedSchedule {
+  const value = parsed(file) as Partial<SavedSchedule> | null;
+  const { scenario, form, schedule } = value ?? {};
+  if (typeof scenario !== "string" || typeof schedule !== "string" || (form !== "lockfree" && form !== "locked")) {
+    throw new SavedError(`${file} holds no schedule: it needs "scenario", "form" and "schedule"`);
+  }
+  return value as SavedSchedule;
+}
+
+function parsed(file: string): unknown {
+  const text = readFileSync(file, "utf8");
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SavedError(`${file} holds no schedule: ${(error as SyntaxError).message}`);
+  }
+}
+
 /** All schedules in a folder, by the names of their files without the ending. */
 export function readSchedules(dir: string): [name: string, saved: SavedSchedule][] {
   const names = existsSync(dir) ? readdirSync(dir).filter((name) => name.endsWith(".json")) : [];

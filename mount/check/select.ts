@@ -48,6 +48,15 @@ function meant(name: string, scenarios: readonly Scenario[]): Scenario[] {
   return found;
 }
 
+/** The scenario of that name. @throws SelectionError if there is none */
+export function scenarioNamed(name: string, scenarios: readonly Scenario[]): Scenario {
+  const found = scenarios.find((spec) => spec.name === name);
+  if (found !== undefined) return found;
+  const begun = scenarios.filter((spec) => spec.name.startsWith(name)).length;
+  if (begun === 0) throw unknown(name, scenarios);
+  throw new SelectionError(`"${name}" is no scenario, but the beginning of ${begun} names; one is needed in full`);
+}
+
 /** In the order of their names. */
 export function sorted(scenarios: readonly Scenario[]): Scenario[] {
   return [...scenarios].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -1,4 +1,4 @@
-/** A bar on a terminal that tells how far a long command is. */
+/** How far a long command is, on standard error. */
 import { SingleBar } from "cli-progress";
 
 export interface Bar {
@@ -7,6 +7,11 @@ export interface Bar {
   /** Leaves nothing of it on the terminal. */
   end(): void;
 }
+
+/** Without a terminal, one line about so many percent of the way. */
+const PLAIN_STEP_PERCENT = 10;
+/** Milliseconds within which nobody needs to hear of it. */
+const SOON = 2000;
 
 /** Steps before the time of the others is guessed from them. */
 const STEPS_TO_JUDGE_BY = 4;
@@ -37,4 +42,21 @@ export function terminalBar(stderr: NodeJS.WriteStream): Bar {
     bar.update(done, { label, left: leftText(performance.now() - first.at, done - first.done, total - done) });
   };
   return { show, end: () => bar.stop() };
+}
+
+/** A bar on a terminal; elsewhere, a line now and then. @param command who says it */
+export function progressOn(stderr: NodeJS.WriteStream, command: string): Bar {
+  return stderr.isTTY ? terminalBar(stderr) : plainProgress(stderr, command);
+}
+
+function plainProgress(stderr: NodeJS.WriteStream, command: string): Bar {
+  const began = performance.now();
+  let next = PLAIN_STEP_PERCENT;
+  const show: Bar["show"] = (done, total, label) => {
+    const percent = Math.floor((100 * done) / total);
+    if (percent < next || done === total || performance.now() - began < SOON) return;
+    next = percent - (percent % PLAIN_STEP_PERCENT) + PLAIN_STEP_PERCENT;
+    stderr.write(`${command}: ${percent}% (${label})\n`);
+  };
+  return { show, end: () => undefined };
 }

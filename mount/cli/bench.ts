@@ -7,8 +7,7 @@ import { BENCH_NAMES, describeBench, PS } from "../bench/catalogue.ts";
 import { Interrupted } from "../bench/plan.ts";
 import type { BenchPlan } from "../bench/plan.ts";
 import type { BenchOptions, BenchResult } from "../bench/result.ts";
-import { terminalBar } from "./bar.ts";
-import type { Bar } from "./bar.ts";
+import { progressOn } from "./bar.ts";
 import type { VirtualFlags } from "./bench-virtual.ts";
 import { EXIT, statusOfSignal } from "./exit-codes.ts";
 import { CommandError } from "./failure.ts";
@@ -35,17 +34,15 @@ export interface BenchStreams {
   stderr: NodeJS.WriteStream;
 }
 
-/** Without a terminal, one line about so many percent of the way. */
-const PLAIN_STEP_PERCENT = 10;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Measures, and prints the report; nothing else goes to standard output. */
 export async function bench(names: readonly string[], flags: BenchFlags, streams: BenchStreams): Promise<number> {
   const { virtualCpus } = flags;
-  if (virtualCpus !== undefined && !flags.list) return virtual(names, { ...flags, virtualCpus }, streams);
+  if (virtualCpus !== undefined) return virtual(names, { ...flags, virtualCpus }, streams);
   checkNames(names);
   if (flags.list) {
-    streams.stdout.write(listText());
+    streams.stdout.write(listText(names.length === 0 ? BENCH_NAMES : names));
     return EXIT.ok;
   }
   if (flags.html !== undefined) checkWritable(flags.html);
@@ -66,9 +63,9 @@ function checkNames(names: readonly string[]): void {
 }
 
 /** One line on each name. */
-function listText(): string {
-  const width = Math.max(...BENCH_NAMES.map((name) => name.length));
-  return BENCH_NAMES.map((name) => `${name.padEnd(width)}  ${describeBench(name)}\n`).join("");
+function listText(names: readonly string[]): string {
+  const width = Math.max(...names.map((name) => name.length));
+  return names.map((name) => `${name.padEnd(width)}  ${describeBench(name)}\n`).join("");
 }
 
 async function virtual(names: readonly string[], flags: VirtualFlags, streams: BenchStreams): Promise<number> {
@@ -93,7 +90,7 @@ async function guarded<T>(
     abort.abort();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
-  const progress = progressOn(stderr);
+  const progress = progressOn(stderr, "bench");
   try {
     return await run({ signal: abort.signal, onProgress: progress.show });
   } catch (error) {
@@ -119,22 +116,6 @@ function planOf(names: readonly string[], flags: BenchFlags): Omit<BenchPlan, "s
     ps: wanted.includes(PS) ? [...flags.ps] : [],
     seed: flags.seed ?? randomInt(2 ** 32),
   };
-}
-
-/** A bar on a terminal; elsewhere, a line now and then. */
-function progressOn(stderr: NodeJS.WriteStream): Bar {
-  return stderr.isTTY ? terminalBar(stderr) : plainProgress(stderr);
-}
-
-function plainProgress(stderr: NodeJS.WriteStream): Bar {
-  let next = PLAIN_STEP_PERCENT;
-  const show: Bar["show"] = (done, total, label) => {
-    const percent = Math.floor((100 * done) / total);
-    if (percent < next || done === total) return;
-    next = percent + PLAIN_STEP_PERCENT;
-    stderr.write(`bench: ${percent}% (${label})\n`);
-  };
-  return { show, end: () => undefined };
 }
 
 async function reportText(result: BenchResult, json: boolean, stdout: NodeJS.WriteStream): Promise<string> {

@@ -1,21 +1,19 @@
 /** `synthproc check`: explores the interleavings of the shipped protocol code. */
 import { existsSync, writeFileSync } from "node:fs";
 import { availableParallelism, constants } from "node:os";
-import type { Replay } from "../../src/check/explore/report.ts";
-import { ScheduleError } from "../../src/check/explore/schedule.ts";
 import type { Extent, Form, Scenario } from "../../src/check/scenario.ts";
-import { formsOf } from "../../src/check/scenario.ts";
 import type { Limits, Program } from "../check/explorer.ts";
-import { loadProgram, replayJob, SHIPPED_PROGRAM } from "../check/explorer.ts";
-import { replayCommand } from "../check/report/describe.ts";
-import { renderList, renderReplay, renderText } from "../check/report/text.ts";
+import { loadProgram, SHIPPED_PROGRAM } from "../check/explorer.ts";
+import { describeScenario } from "../check/report/describe.ts";
+import { renderList, renderText } from "../check/report/text.ts";
 import type { TextOptions } from "../check/report/text.ts";
 import type { CheckResult } from "../check/result.ts";
 import { runCheck } from "../check/run.ts";
 import { saveSchedule, schedulesOfCheckout } from "../check/saved.ts";
 import { select, SelectionError, sorted } from "../check/select.ts";
-import { terminalBar } from "./bar.ts";
+import { progressOn } from "./bar.ts";
 import type { Bar } from "./bar.ts";
+import { replay } from "./check-replay.ts";
 import { EXIT, statusOfSignal } from "./exit-codes.ts";
 import { CommandError } from "./failure.ts";
 import { checkWritable } from "./writable.ts";
@@ -55,8 +53,10 @@ export async function check(names: readonly string[], flags: CheckFlags, streams
   if (!existsSync(dir)) throw new CommandError(EXIT.usage, `${dir}: there is no transformed program`);
   const program = await loadProgram(dir);
   if (flags.list) return list(program, names, flags, streams);
-  if (flags.replay !== undefined) return replayOne(program, names, flags, flags.replay, streams);
   if (flags.html !== undefined) checkWritable(flags.html);
+  if (flags.replay !== undefined) {
+    return replay(program, { ...flags, names, schedule: flags.replay, ...textOptions(flags, streams.stdout) }, streams);
+  }
   const result = await explored(program, dir, names, flags, streams.stderr);
   await report(result, flags, streams);
   return statusOf(result);
@@ -65,7 +65,7 @@ export async function check(names: readonly string[], flags: CheckFlags, streams
 function list({ scenarios }: Program, names: readonly string[], flags: CheckFlags, { stdout }: CheckStreams): number {
   const jobs = selected(scenarios, names, flags);
   const shown = sorted(scenarios).filter((spec) => jobs.some((job) => job.scenario === spec.name));
-  stdout.write(renderList(shown));
+  stdout.write(flags.json ? `${JSON.stringify(shown.map(describeScenario))}\n` : renderList(shown, columnsOf(stdout)));
   return EXIT.ok;
 }
 
@@ -106,14 +106,14 @@ async function explored(
     abort.abort();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
-  const bar: Bar | undefined = stderr.isTTY ? terminalBar(stderr) : undefined;
-  const onProgress: Bar["show"] = (done, total, label) => bar?.show(PARTS * done, PARTS * total, label);
+  const progress = progressOn(stderr, "check");
+  const onProgress: Bar["show"] = (done, total, label) => progress.show(PARTS * done, PARTS * total, label);
   try {
     const plan = { jobs, program: dir, threads, limits: limitsOf(flags), keepGoing: flags.keepGoing };
     const result = await runCheck({ ...plan, signal: abort.signal, onProgress });
     return { ...result, interrupted };
   } finally {
-    bar?.end();
+    progress.end();
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
 }
@@ -150,38 +150,16 @@ function textOptions({ stacks }: CheckFlags, stdout: NodeJS.WriteStream): TextOp
   return { colour: stdout.isTTY === true, stacks };
 }
 
+/** How wide lines may be; undefined where nobody looks at them but programs. */
+function columnsOf(stdout: NodeJS.WriteStream): number | undefined {
+  if (stdout.isTTY !== true) return undefined;
+  return Number(process.env.COLUMNS) || stdout.columns;
+}
+
 function statusOf({ outcomes, interrupted }: CheckResult): number {
   const any = (verdict: string): boolean => outcomes.some((outcome) => outcome.verdict === verdict);
   if (any("fails")) return EXIT.violated;
   if (any("broken")) return EXIT.internal;
   if (interrupted !== null) return statusOfSignal(constants.signals[interrupted]);
   return any("not finished") || any("not run") ? EXIT.unfinished : EXIT.ok;
-}
-
-function replayOne(
-  program: Program,
-  names: readonly string[],
-  flags: CheckFlags,
-  schedule: string,
-  { stdout }: CheckStreams,
-): number {
-  const spec = program.scenarios.find((one) => one.name === names[0]);
-  const forms =
-    spec === undefined ? [] : formsOf(spec).filter((form) => flags.form === undefined || form === flags.form);
-  if (names.length !== 1 || spec === undefined || forms.length !== 1) {
-    throw new CommandError(EXIT.usage, "--replay needs the full name of one scenario, and --form if it has two");
-  }
-  const form = forms[0]!;
-  const replay = replayed(program, spec, form, schedule);
-  const title = replayCommand({ scenario: spec.name, form }, schedule);
-  stdout.write(flags.json ? `${JSON.stringify(replay)}\n` : renderReplay(title, replay, textOptions(flags, stdout)));
-  return replay.failure === null ? EXIT.ok : EXIT.violated;
-}
-
-function replayed(program: Program, { name }: Scenario, form: Form, schedule: string): Replay {
-  try {
-    return replayJob(program, name, form, schedule);
-  } catch (error) {
-    throw error instanceof ScheduleError ? new CommandError(EXIT.usage, error.message) : error;
-  }
 }

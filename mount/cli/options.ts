@@ -49,6 +49,12 @@ export function integerOrAll(least: number, most: number): (text: string) => num
   };
 }
 
+/** Parser of the name of a file or folder, which an unset variable is none of. */
+export function file(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It must be a name.");
+  return text;
+}
+
 /** Parser of whole numbers between two bounds, with commas between them. */
 export function integerList(least: number, most: number): (text: string) => number[] {
   const one = integer(least, most);
@@ -98,7 +104,7 @@ export function addSimulationOptions(command: Command): Command {
     .option("--ticks <n>", "simulate so many ticks from a fixed date, then stand still and serve", integer(0, 1e9))
     .option("--speed <factor>", "simulated seconds per second", speed, 1)
     .option("--paused", "start with the table standing still", false)
-    .option("--record <file>", "record every FUSE message in a file (transport dev)")
+    .option("--record <file>", "record every FUSE message in a file (transport dev)", file)
     .option("--metrics <[host:]port>", "serve Prometheus metrics over HTTP; port 0: any", metricsAddress)
     .option("--debug", "log one line a request (with --log-level debug)", false)
     .option("--progress", "show progress while the table is built, even without a terminal", false);

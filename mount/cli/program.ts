@@ -1,12 +1,13 @@
 /** The commands with their options and help texts. What a command does is loaded when it runs. */
 import { Command, Option } from "commander";
-import { EXIT_CODES } from "./exit-codes.ts";
+import { BY_SIGNAL, EXIT_CODES } from "./exit-codes.ts";
 import {
   MAX_SEED,
   MAX_THREADS,
   addLogOptions,
   addSimulationOptions,
   decimal,
+  file,
   integer,
   integerList,
   integerOrAll,
@@ -66,7 +67,7 @@ function addMount(program: Command, argv: readonly string[], limits: readonly st
     .argument("<dir>", "existing directory to mount on");
   addLogOptions(addSimulationOptions(command), "info")
     .option("-d, --daemon", "return when the mount is up, and serve in the background", false)
-    .option("--log-file <file>", "with --daemon: log to this file (default: nowhere)")
+    .option("--log-file <file>", "with --daemon: log to this file (default: nowhere)", file)
     .option("--json", "say where it is mounted as one line of JSON", false)
     .addHelpText(
       "after",
@@ -113,7 +114,7 @@ function addRun(program: Command, limits: readonly string[], finish: Finish): vo
         "synthproc run --scenario database -- top",
         "synthproc run --seed 7 --ticks 1000 -- sh -c 'ps aux | sort -nk4'",
       ]) +
-        "\nThe exit status is that of the command; 128 and more: it was ended by signal (status - 128).\n" +
+        "\nThe exit status is that of the command.\n" +
         transportLimits(limits) +
         exitStatuses(),
     )
@@ -182,9 +183,9 @@ function addCapture(program: Command, finish: Finish): void {
       (text, all: number[]) => [...all, pid(text)],
       [],
     )
-    .option("--proc <dir>", "where the real proc is mounted", "/proc")
+    .option("--proc <dir>", "where the real proc is mounted", file, "/proc")
     .option("--no-environ", "leave out the environments, which often hold secrets")
-    .option("-o, --output <file>", "write to a file instead of standard output")
+    .option("-o, --output <file>", "write to a file instead of standard output", file)
     .addHelpText(
       "after",
       examples(["synthproc capture > box.yaml", "synthproc capture --pid 1 --pid $$ --no-environ -o two.yaml"]) +
@@ -216,15 +217,22 @@ function addStats(program: Command, finish: Finish): void {
 /** As many instances of ps as the published test ran, and fewer. */
 const PS_COUNTS = [1, 2, 4, 8, 16, 32, 64, 128];
 
+/** Options of a measurement, which computed CPUs have no use for. */
+const MEASURING = ["where", "rounds", "seconds", "readers", "ps"];
+
 function addBench(program: Command, finish: Finish): void {
   const list = integerList(1, MAX_PS);
   program
     .command("bench")
     .description("Measure the patched paths against the previous ones, both in one run.")
     .argument("[names...]", "what to measure (default: all); --list shows the names")
-    .option("-l, --list", "print the names there are", false)
+    .addOption(
+      new Option("-l, --list", "print the names there are")
+        .default(false)
+        .conflicts([...MEASURING, "virtualCpus", "localWork", "json", "html", "seed"]),
+    )
     .option("--json", "print the result as one JSON document", false)
-    .option("--html <file>", "also write a report with plots, one file that needs nothing else")
+    .option("--html <file>", "also write a report with plots, one file that needs nothing else", file)
     .addOption(
       new Option("--where <place>", "threads in this process, clients of a real mount, or both")
         .choices(["in-process", "mount", "both"])
@@ -236,10 +244,10 @@ function addBench(program: Command, finish: Finish): void {
     .addOption(
       new Option("--ps <n,n,...>", "ps: how many at a time").argParser(list).default(PS_COUNTS, PS_COUNTS.join()),
     )
-    .option(
-      "--virtual-cpus <n>",
-      "compute it for up to so many CPUs: see docs/benchmarks.md",
-      integer(1, MAX_VIRTUAL_CPUS),
+    .addOption(
+      new Option("--virtual-cpus <n>", "compute it for up to so many CPUs: see docs/benchmarks.md")
+        .argParser(integer(1, MAX_VIRTUAL_CPUS))
+        .conflicts(MEASURING),
     )
     .option("--local-work <ns>", "virtual CPUs: work of a path walk, or NAME=NS,... (default: measured here)")
     .option("--seed <n>", "seed of everything random (default: drawn, and in the result)", integer(0, MAX_SEED))
@@ -251,10 +259,11 @@ function addBench(program: Command, finish: Finish): void {
         "synthproc bench --virtual-cpus 128 ps maps",
         "synthproc bench ps --ps 1,16,128 --json > ps.json",
       ]) +
-        "\nProgress goes to standard error. Ended by a signal, it cleans up and exits with 128 + the signal's number.\n" +
+        "\nProgress goes to standard error. Ended by a signal, it cleans up.\n" +
         exitStatuses(),
     )
-    .action(async (names: string[], flags: BenchFlags) => {
+    .action(async (names: string[], flags: BenchFlags, command: Command) => {
+      needs(command, "localWork", "virtualCpus");
       const { bench } = await import("./bench.ts");
       finish(await bench(names, flags, process));
     });
@@ -264,8 +273,12 @@ function addCheck(program: Command, finish: Finish): void {
   const command = program
     .command("check")
     .description("Explore the interleavings of the shipped protocol code: prove a scenario, or print what breaks it.")
-    .argument("[names...]", "scenarios, or beginnings of their names (default: all)")
-    .option("-l, --list", "print the scenarios there are: name, forms, bound, what is shown", false)
+    .argument("[names...]", "scenarios, or beginnings of names (default: all); a full name is that scenario alone")
+    .addOption(
+      new Option("-l, --list", "print the scenarios there are: name, forms, bound, what is shown")
+        .default(false)
+        .conflicts([...EXPLORING, "replay", "html", "stacks"]),
+    )
     .addOption(new Option("--form <form>", "only this form (default: all that a scenario has)").choices(FORMS))
     .option("--quick", "only the scenarios that take seconds", false)
     .addOption(
@@ -287,25 +300,43 @@ function addCheck(program: Command, finish: Finish): void {
         "synthproc check --quick",
         "synthproc check io kcmp --form lockfree",
         "synthproc check maps --sample 100000 --seed 7 --html report.html",
+        "synthproc check --replay fixtures/schedules/maps-heap-end-lockfree.json",
       ]) +
-        "\nSIGINT ends it with what is known until then; the exit status is then 128 + the signal's number.\n" +
+        "\nA sample that finds nothing ends with 0, though it proves nothing. SIGINT ends it with what is known until then.\n" +
         exitStatuses(),
     )
-    .action(async (names: string[], flags: CheckFlags) => {
+    .action(async (names: string[], flags: CheckFlags, command: Command) => {
+      needs(command, "depth", "sample");
+      needs(command, "seed", "sample");
       const { check } = await import("./check.ts");
       finish(await check(names, flags, process));
     });
 }
 
+/** Options that say how to explore, and what becomes of it. */
+const EXPLORING = ["bound", "sample", "depth", "seed", "maxExecutions", "timeLimit", "jobs", "keepGoing", "save"];
+
 function addCheckOutput(command: Command): Command {
   return command
-    .option("--replay <schedule>", "run this one schedule of one scenario, and show it")
+    .addOption(
+      new Option(
+        "--replay <schedule>",
+        "run this schedule of one scenario, or a kept one (FILE.json), and show it",
+      ).conflicts([...EXPLORING, "quick"]),
+    )
     .option("--stacks", "with each access of an interleaving, the calls that led to it", false)
     .option("--json", "print the result as one JSON document", false)
-    .option("--html <file>", "also write a page that draws what fails, one file that needs nothing else")
-    .option("--save <dir>", "keep failing schedules there (default: in a checkout, fixtures/schedules)")
+    .option("--html <file>", "also write a page that draws what fails, one file that needs nothing else", file)
+    .option("--save <dir>", "keep failing schedules there (default: in a checkout, fixtures/schedules)", file)
     .option("--no-save", "keep none")
-    .option("--program <dir>", "explore another transformed program than the shipped one");
+    .option("--program <dir>", "explore another transformed program than the shipped one", file);
+}
+
+/** Refuses an option that means nothing without another. Both as commander calls them. */
+function needs(command: Command, option: string, other: string): void {
+  if (command.getOptionValueSource(option) !== "cli" || command.getOptionValue(other) !== undefined) return;
+  const flagsOf = (name: string): string => command.options.find((one) => one.attributeName() === name)!.flags;
+  command.error(`error: option '${flagsOf(option)}' is of use only with option '${flagsOf(other)}'`);
 }
 
 function examples(lines: readonly string[]): string {
@@ -318,5 +349,5 @@ function transportLimits(limits: readonly string[]): string {
 
 function exitStatuses(): string {
   const rows = EXIT_CODES.map(({ status, meaning }) => `  ${String(status).padStart(3)}  ${meaning}\n`);
-  return `\nExit status:\n${rows.join("")}`;
+  return `\nExit status:\n${rows.join("")}${BY_SIGNAL}.\n`;
 }

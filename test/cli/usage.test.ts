@@ -39,6 +39,20 @@ const WRONG: [args: string[], sentence: RegExp][] = [
   [["check", "--form", "fast"], /Allowed choices are lockfree, locked/],
   [["check", "--bound", "2", "--sample", "100"], /'--bound <n>' cannot be used with option '--sample <runs>'/],
   [["check", "--bound", "some"], /"all" or a whole number from 0 to/],
+  [["check", "--list", "--jobs", "2"], /'-l, --list' cannot be used with option '--jobs <n>'/],
+  [
+    ["check", "io/exec", "--replay", "a1", "--sample", "5"],
+    /'--replay <schedule>' cannot be used with option '--sample/,
+  ],
+  [["check", "io/exec", "--replay", "a1", "--quick"], /'--replay <schedule>' cannot be used with option '--quick'/],
+  [["check", "--depth", "2"], /'--depth <n>' is of use only with option '--sample <runs>'/],
+  [["check", "--seed", "2"], /'--seed <n>' is of use only with option '--sample <runs>'/],
+  [["check", "--html", ""], /'--html <file>' argument '' is invalid. It must be a name/],
+  [["check", "--save", ""], /'--save <dir>' argument '' is invalid/],
+  [["bench", "--html", ""], /'--html <file>' argument '' is invalid/],
+  [["bench", "--virtual-cpus", "2", "--seconds", "1"], /'--virtual-cpus <n>' cannot be used with option '--seconds/],
+  [["bench", "ps", "--local-work", "5"], /'--local-work <ns>' is of use only with option '--virtual-cpus <n>'/],
+  [["bench", "--list", "--json"], /'-l, --list' cannot be used with option '--json'/],
   [["check", "--jobs", "0"], /whole number from 1 to 64/],
   [["check", "--time-limit", "soon"], /number from 0.01/],
 ];
@@ -165,6 +179,21 @@ test("--version is that of the package", async () => {
 test("exit statuses are distinct and in order", () => {
   const statuses = EXIT_CODES.map((code) => code.status);
   expect(statuses).toEqual([...new Set(statuses)].sort((a, b) => a - b));
+});
+
+const PRINTING = ["--help", "--version", "ctl --list", "bench --list", "check --list", "check --list --json"];
+
+test.each(PRINTING)("%s to a full device is one sentence", async (words) => {
+  expect(await shell(`${PROGRAM} ${words} > /dev/full`)).toEqual({
+    status: EXIT.failed,
+    signal: null,
+    stdout: "",
+    stderr: "synthproc: standard output can't be written: ENOSPC: no space left on device\n",
+  });
+});
+
+test("a complaint that can't be written leaves the status", async () => {
+  expect(await shell(`${PROGRAM} frob 2> /dev/full`)).toMatchObject({ status: EXIT.usage, stdout: "" });
 });
 
 test("who reads no further than they like gets no complaint", async () => {

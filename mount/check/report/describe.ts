@@ -1,6 +1,7 @@
 /** Verdicts, extents and commands in words: what text and page have in common. */
-import type { Extent, Scenario } from "../../../src/check/scenario.ts";
+import type { Extent, Form, Scenario } from "../../../src/check/scenario.ts";
 import { extentOf, formsOf } from "../../../src/check/scenario.ts";
+import type { Replay } from "../../../src/check/explore/report.ts";
 import { integer, plural, rate } from "../../bench/report/format.ts";
 import type { CheckResult, Job, Outcome, Verdict } from "../result.ts";
 
@@ -19,6 +20,19 @@ export function extentsText(spec: Scenario): string {
   const texts = formsOf(spec).map((form) => ({ form, text: extentText(extentOf(spec, form)) }));
   if (new Set(texts.map(({ text }) => text)).size === 1) return texts[0]!.text;
   return texts.map(({ form, text }) => `${form} ${text}`).join(", ");
+}
+
+/** What `--list --json` says of a scenario. */
+export interface ScenarioDescription {
+  readonly scenario: string;
+  readonly about: string;
+  readonly quick: boolean;
+  readonly forms: readonly { readonly form: Form; readonly extent: Extent }[];
+}
+
+export function describeScenario(spec: Scenario): ScenarioDescription {
+  const forms = formsOf(spec).map((form) => ({ form, extent: extentOf(spec, form) }));
+  return { scenario: spec.name, about: spec.about, quick: spec.quick === true, forms };
 }
 
 /** What was shown: `holds`, `fails: deadlock`, `not finished: time`. */
@@ -84,6 +98,13 @@ export function replayCommand({ scenario, form }: Pick<Job, "scenario" | "form">
 /** As a shell takes it. */
 function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** What is wrong with a run of one schedule, as sentences. */
+export function replayText({ beyond, failure }: Replay): string[] {
+  const rest = `The schedule ended before the run, which then made ${plural(beyond, "access", "accesses")}.`;
+  const verdict = failure === null ? "Nothing is wrong with this run." : `${failure.kind}: ${failure.message}`;
+  return beyond === 0 ? [verdict] : [rest, verdict];
 }
 
 /** What is wrong, as one sentence with its number. */

@@ -1,8 +1,9 @@
 /** The result as one page of HTML that needs nothing else: no script, no network. */
+import type { Replay } from "../../../src/check/explore/report.ts";
 import { MISSING, integer } from "../../bench/report/format.ts";
 import type { Content } from "../../bench/report/markup.ts";
 import { Markup, html } from "../../bench/report/markup.ts";
-import type { CheckResult, Outcome, Verdict } from "../result.ts";
+import type { CheckResult, Job, Outcome, Verdict } from "../result.ts";
 import * as describe from "./describe.ts";
 import { tell } from "./story.ts";
 import { CHECK_STYLE } from "./style.ts";
@@ -13,21 +14,40 @@ import type { Deed } from "./words.ts";
 /** The whole page; it is well-formed XML too. */
 export function renderHtml(result: CheckResult): string {
   const failures = result.outcomes.filter(({ verdict }) => verdict === "fails" || verdict === "broken");
-  const page = html`<html lang="en">
+  return page(describe.totals(result), [heading(result), overview(result), ...failures.map(failureSection)]);
+}
+
+/** The page of one run. */
+export function renderReplayHtml(job: Omit<Job, "extent">, schedule: string, replay: Replay): string {
+  const title = describe.jobName(job);
+  const id = anchor(job);
+  const sentences = describe.replayText(replay).map((text) => html`<p class="wrong">${text}</p>`);
+  return page(
+    title,
+    html`<section aria-labelledby="${id}">
+      <h1 id="${id}">${title}</h1>
+      <p class="muted">${job.about}</p>
+      ${sentences} ${again(job, schedule)} ${runOf(replay, id)}
+    </section>`,
+  );
+}
+
+function page(title: string, content: Content): string {
+  const whole = html`<html lang="en">
     <head>
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <meta name="color-scheme" content="light dark" />
-      <title>synthproc check: ${describe.totals(result)}</title>
+      <title>synthproc check: ${title}</title>
       <style>
         ${new Markup(CHECK_STYLE)}
       </style>
     </head>
     <body>
-      <main>${[heading(result), overview(result), ...failures.map(failureSection)]}</main>
+      <main>${content}</main>
     </body>
   </html>`;
-  return `<!DOCTYPE html>\n${page.text}\n`;
+  return `<!DOCTYPE html>\n${whole.text}\n`;
 }
 
 function heading(result: CheckResult): Markup {
@@ -92,7 +112,7 @@ function outcomeRow(outcome: Outcome): Markup {
   </tr>`;
 }
 
-function anchor({ scenario, form }: Outcome): string {
+function anchor({ scenario, form }: Pick<Job, "scenario" | "form">): string {
   return `${scenario}-${form}`.replace(/[^A-Za-z0-9_-]/g, "-");
 }
 
@@ -110,12 +130,20 @@ function failureContent(outcome: Outcome, id: string): Content {
   if (failure === undefined || failure === null || outcome.replay === null) {
     return html`<p class="wrong">It could not be explored: ${outcome.error ?? "there is no run to show"}</p>`;
   }
-  const story = tell(outcome.replay);
-  const caption = "One row for each access to a word that threads contend for";
-  const run = html`<div class="card">${key()}${timeline(story, `${id}-run`, caption)}</div>`;
   return html`<p class="wrong">${describe.failureText(outcome)}</p>
-    <p class="small again">Again: <code>${describe.replayCommand(outcome, failure.schedule)}</code></p>
-    ${story.events.length === 0 ? html`<p>${NOTHING_SHARED}</p>` : run}`;
+    ${again(outcome, failure.schedule)} ${runOf(outcome.replay, id)}`;
+}
+
+function again(job: Pick<Job, "scenario" | "form">, schedule: string): Markup {
+  return html`<p class="small again">Again: <code>${describe.replayCommand(job, schedule)}</code></p>`;
+}
+
+/** The accesses of a run, drawn. */
+function runOf(replay: Replay, id: string): Markup {
+  const story = tell(replay);
+  if (story.events.length === 0) return html`<p>${NOTHING_SHARED}</p>`;
+  const caption = "One row for each access to a word that threads contend for";
+  return html`<div class="card">${key()}${timeline(story, `${id}-run`, caption)}</div>`;
 }
 
 const DEEDS: readonly Deed[] = ["reads", "writes", "sleeps", "wakes"];

@@ -3,9 +3,9 @@ import Table from "cli-table3";
 import type { Replay, Site } from "../../../src/check/explore/report.ts";
 import type { Scenario } from "../../../src/check/scenario.ts";
 import { formsOf } from "../../../src/check/scenario.ts";
-import { MISSING, integer, plural } from "../../bench/report/format.ts";
+import { MISSING, integer } from "../../bench/report/format.ts";
 import type { Paint } from "../../bench/report/lines.ts";
-import { colouredPaint, plainPaint } from "../../bench/report/lines.ts";
+import { colouredPaint, plainPaint, wrap } from "../../bench/report/lines.ts";
 import type { CheckResult, Outcome, Verdict } from "../result.ts";
 import * as describe from "./describe.ts";
 import type { Event, Story } from "./story.ts";
@@ -22,19 +22,33 @@ export interface TextOptions {
 const HEAD = ["scenario", "form", "bound", "executions", "given up", "traces", "verdict", "time"];
 const FIGURES: readonly string[] = ["executions", "given up", "traces", "time"];
 
+/** Between two columns. */
+const GAP = "  ";
 const BORDERLESS = Object.fromEntries(
   ["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"]
     .concat(["left", "left-mid", "mid", "mid-mid", "right", "right-mid"])
     .map((name) => [name, ""]),
 );
 
-/** The scenarios there are, a line each. */
-export function renderList(scenarios: readonly Scenario[]): string {
+/** Columns that what a scenario is about needs beside the rest; with fewer, it has lines of its own. */
+const ABOUT_LEAST = 40;
+const ABOUT_INDENT = "    ";
+
+/**
+ * The scenarios there are, a line each.
+ * @param columns that a line may have; where it has more, what a scenario is about goes on in further lines
+ */
+export function renderList(scenarios: readonly Scenario[], columns = Infinity): string {
   const table = borderless({});
-  for (const spec of scenarios) {
-    table.push([spec.name, formsOf(spec).join(", "), describe.extentsText(spec), spec.about]);
-  }
-  return trimmed(table.toString());
+  for (const spec of scenarios) table.push([spec.name, formsOf(spec).join(", "), describe.extentsText(spec)]);
+  const rows = table.toString().split("\n");
+  const width = Math.max(0, ...rows.map((row) => row.length)) + GAP.length;
+  const lines = rows.map((row, index) => {
+    const { about } = scenarios[index]!;
+    if (columns - width < ABOUT_LEAST) return `${row}\n${wrap(ABOUT_INDENT + about, columns, ABOUT_INDENT)}`;
+    return wrap(row.padEnd(width) + about, columns, " ".repeat(width));
+  });
+  return trimmed(lines.join("\n"));
 }
 
 /** The whole report: for each failure its interleaving, then the table. */
@@ -52,12 +66,10 @@ export function renderText(result: CheckResult, options: TextOptions): string {
 /** The run of one schedule, and what is wrong with it. */
 export function renderReplay(name: string, replay: Replay, options: TextOptions): string {
   const paint = paintOf(options);
-  const { beyond, failure } = replay;
-  const verdict =
-    failure === null ? "Nothing is wrong with this run." : paint.bold(`${failure.kind}: ${failure.message}`);
-  const rest =
-    beyond === 0 ? "" : `The schedule ended before the run, which then made ${plural(beyond, "access", "accesses")}.\n`;
-  return trimmed([paint.bold(name), interleaving(tell(replay), options), "", rest + verdict].join("\n"));
+  const sentences = describe.replayText(replay);
+  const verdict = sentences.pop()!;
+  const told = replay.failure === null ? verdict : paint.bold(verdict);
+  return trimmed([paint.bold(name), interleaving(tell(replay), options), "", ...sentences, told].join("\n"));
 }
 
 function failureBlock(outcome: Outcome, options: TextOptions): string {
@@ -147,7 +159,7 @@ function paintOf({ colour }: TextOptions): Paint {
 
 function borderless(options: Table.TableConstructorOptions): Table.Table {
   const style = { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true };
-  return new Table({ ...options, chars: { ...BORDERLESS, middle: "  " }, style });
+  return new Table({ ...options, chars: { ...BORDERLESS, middle: GAP }, style });
 }
 
 /** Without blanks at the ends of lines. */
