@@ -34,7 +34,7 @@ export class Dfs implements Search {
   choose(machine: Machine): number {
     const i = machine.steps.count;
     if (i < this.length) return this.thread[i];
-    const { enabled, ready } = machine;
+    const { enabled, ready } = machine.threads;
     const last = i === 0 ? NOBODY : this.thread[i - 1];
     const stays = i > 0 && ((ready >>> last) & 1) !== 0;
     const before = i === 0 ? 0 : this.preemptions[i - 1] + (this.isPreempted(i - 1) ? 1 : 0);

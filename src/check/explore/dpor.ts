@@ -46,7 +46,7 @@ export class Dpor implements Search {
   choose(machine: Machine): number {
     const i = machine.steps.count;
     if (i < this.length) return this.thread[i];
-    const { enabled, ready } = machine;
+    const { enabled, ready } = machine.threads;
     const sleep = i === 0 ? 0 : this.inheritSleep(i, machine.steps);
     const free = enabled & ~sleep;
     if (free === 0) return -1;
@@ -61,11 +61,11 @@ export class Dpor implements Search {
   }
 
   stepped(machine: Machine, i: number): void {
-    const { steps, order } = machine;
+    const { steps, order, threads } = machine;
     const own = i * MAX_THREADS + this.thread[i];
     this.slot[own] = steps.slot[i];
     this.effect[own] = steps.onWord[i] | (steps.onQueue[i] << 2);
-    if (machine.spared !== 0) this.backtrack[i] |= machine.spared;
+    this.backtrack[i] |= threads.spared;
     if (i < this.prefix) return;
     for (let r = 0; r < order.raceCount; r++) this.reverse(steps, order.races[r], i);
   }

@@ -1,9 +1,10 @@
 /** One exploration of a subject: passes until all shared words are known, executions, counts, and what failed. */
 import type { Extent } from "../scenario.ts";
 import { Dfs } from "./dfs.ts";
+import type { MachineFailure } from "./diagnosis.ts";
 import { Dpor } from "./dpor.ts";
 import { Follow, scheduleOf } from "./follow.ts";
-import type { MachineFailure, Outcome } from "./machine.ts";
+import type { Outcome } from "./machine.ts";
 import { Machine } from "./machine.ts";
 import { Pct } from "./pct.ts";
 import type { Failure, Progress, Report } from "./report.ts";
@@ -114,7 +115,7 @@ export class Exploration {
     const again = new Follow(scheduleOf(machine));
     const second = machine.run(again);
     if (second === "ended" && machine.order.trace() === trace) return outcome;
-    machine.failure = {
+    machine.diagnosis.failure = {
       kind: "nondeterminism",
       message: `the first schedule, made again, gave something else: ${again.error?.message ?? second}`,
     };
@@ -162,7 +163,7 @@ export class Exploration {
 
   private failure(): Failure {
     const { machine } = this;
-    const { kind, message } = machine.failure as MachineFailure;
+    const { kind, message } = machine.diagnosis.failure as MachineFailure;
     return { kind, message, schedule: this.record(), execution: this.executions + this.blocked };
   }
 

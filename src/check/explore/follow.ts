@@ -1,7 +1,9 @@
 /** A schedule that is given. */
-import type { Machine, Strategy } from "./machine.ts";
+import type { Machine } from "./machine.ts";
 import { LOG_TIMEOUT, Op } from "./operation.ts";
 import { ScheduleError } from "./schedule.ts";
+import type { Strategy } from "./search.ts";
+import { lowest } from "./search.ts";
 
 /** Follows the threads of a schedule, step by step. Where it ends, it stops, or goes on with as few switches as can be. */
 export class Follow implements Strategy {
@@ -25,7 +27,8 @@ export class Follow implements Strategy {
     this.error = null;
     if (i >= this.threads.length) return this.goesOn ? onwards(machine) : -1;
     const thread = this.threads[i] & ~LOG_TIMEOUT;
-    const able = (this.threads[i] & LOG_TIMEOUT) !== 0 ? machine.enabled & ~machine.ready : machine.ready;
+    const { enabled, ready } = machine.threads;
+    const able = (this.threads[i] & LOG_TIMEOUT) !== 0 ? enabled & ~ready : ready;
     if (((able >>> thread) & 1) !== 0) return thread;
     const { name } = machine.subject.threads[thread];
     this.error = new ScheduleError(`the schedule does not fit: ${name} cannot make access ${i + 1}`);
@@ -38,11 +41,12 @@ export class Follow implements Strategy {
 }
 
 /** The thread that made the last step if it can go on, else the first one that can. */
-function onwards({ steps, ready, enabled }: Machine): number {
+function onwards({ steps, threads }: Machine): number {
+  const { enabled, ready } = threads;
   const last = steps.count === 0 ? 0 : steps.thread[steps.count - 1];
   if (((ready >>> last) & 1) !== 0) return last;
   const able = ready !== 0 ? ready : enabled;
-  return 31 - Math.clz32(able & -able);
+  return lowest(able);
 }
 
 /** The steps of a machine's last execution, for {@link Follow}. */

@@ -31,7 +31,8 @@ export class Pct implements Search {
   }
 
   choose(machine: Machine): number {
-    const { enabled, ready, steps } = machine;
+    const { steps, threads } = machine;
+    const { enabled, ready } = threads;
     if (steps.count === 0) this.begin();
     const { changes, priorities } = this;
     for (let i = 0; i < changes.length; i++) {

@@ -46,7 +46,8 @@ export function replaySubject(subject: Subject, schedule: string, livelock: numb
     Error.stackTraceLimit = limit;
   }
   if (follow.error !== null) throw follow.error;
-  const { failure, steps } = machine;
+  const { steps } = machine;
+  const { failure } = machine.diagnosis;
   if (failure === null && steps.count < threads.length) {
     throw new ScheduleError(`the schedule does not fit: nobody can make access ${steps.count + 1}`);
   }
@@ -125,7 +126,7 @@ class Recorder implements Observer {
       thread: subject.threads[thread].name,
       stack: [access, ...callers(this.stacks[thread], access)],
       operation: OP_NAMES[op],
-      word: this.machine.nameWord(at),
+      word: this.machine.diagnosis.nameWord(at),
       operands,
       result,
     };

@@ -6,9 +6,9 @@
  */
 import type { Ptr } from "../../sync/atomics.ts";
 import { Memory } from "../../sync/atomics.ts";
+import { Arena } from "./arena.ts";
 import { Behaviour, ENDED } from "./behaviour.ts";
 import { Contents } from "./contents.ts";
-import { Journal } from "./journal.ts";
 import type { OpId, PlainOpId } from "./operation.ts";
 import { Op, PlainOp } from "./operation.ts";
 import { SPECIAL, readerFlag, writerFlag } from "./shared-words.ts";
@@ -28,8 +28,6 @@ const NOTHING = 0;
 export interface Accesses {
   /** An access of the current thread. @returns its answer, or undefined if the thread has to yield */
   access(op: OpId, site: number, at: Ptr, a: number, b: number): number | undefined;
-  /** Does an operation on a word. @returns its answer */
-  apply(op: OpId, at: Ptr, a: number, b: number): number;
   /** A plain access of the current thread to a word, before it is done. */
   plain(site: number, at: Ptr, write: boolean): void;
   /** The current thread's note of an object. */
@@ -48,10 +46,8 @@ export class Runtime {
   budget = 0;
   /** None while a scenario is set up. */
   private machine: Accesses | null = null;
-  private memory = new Memory(new SharedArrayBuffer(0));
-  private words: Int32Array = new Int32Array(0);
+  private arena = new Arena(new Memory(new SharedArrayBuffer(0)));
   private flags: Uint32Array = new Uint32Array(0);
-  private journal = new Journal(this.words);
   /** What is copied into the arena and out of it. */
   private contents = new Contents();
   /** An access is done at once if these flags of its word are just these. */
@@ -74,12 +70,10 @@ export class Runtime {
   }
 
   /** The machine whose threads run from now on. @returns what setup has told of objects */
-  connect(machine: Accesses, memory: Memory, flags: Uint32Array, journal: Journal): readonly number[] {
+  connect(machine: Accesses, arena: Arena, flags: Uint32Array): readonly number[] {
     this.machine = machine;
-    this.memory = memory;
-    this.words = new Int32Array(memory.buffer);
+    this.arena = arena;
     this.flags = flags;
-    this.journal = journal;
     this.contents = new Contents();
     return this.notes;
   }
@@ -99,10 +93,11 @@ export class Runtime {
     this.budget = AT_ONCE;
   }
 
-  /** The verdict runs from now on. */
+  /** The verdict runs from now on, alone: whatever the flags are, accesses are done at once. */
   leave(behaviour: Behaviour): void {
-    this.readWant = this.writeWant = NEVER;
+    this.readMask = this.readWant = this.writeMask = this.writeWant = 0;
     this.continue(behaviour);
+    this.budget = AT_ONCE;
   }
 
   private continue(behaviour: Behaviour): void {
@@ -231,7 +226,7 @@ export class Runtime {
   /** An access of code. */
   private access(op: OpId, site: number, m: Memory, at: Ptr, first: number, second: number): Result {
     if (this.machine === null) return perform(op, m, at, first, second);
-    if (!(at >= 0 && at < this.words.length)) throw new RangeError(`no word of the arena: ${at}`);
+    if (!(at >= 0 && at < this.arena.words.length)) throw new RangeError(`no word of the arena: ${at}`);
     const a = first | 0;
     const b = second | 0;
     if (!this.behaviour.make(op, site, at, a, b)) {
@@ -258,17 +253,17 @@ export class Runtime {
 
   /** Makes an access, at once or by the machine. */
   private make(op: OpId, site: number, at: Ptr, a: number, b: number): number | undefined {
-    const machine = this.machine as Accesses;
     if (op <= Op.loadU32) {
-      if ((this.flags[at] & this.readMask) === this.readWant && --this.budget > 0) return this.words[at];
+      if ((this.flags[at] & this.readMask) === this.readWant && --this.budget > 0) return this.arena.words[at];
     } else if (op <= Op.compareExchange && (this.flags[at] & this.writeMask) === this.writeWant && --this.budget > 0) {
-      return machine.apply(op, at, a, b);
+      return this.arena.apply(op, at, a, b);
     }
-    return machine.access(op, site, at, a, b);
+    return (this.machine as Accesses).access(op, site, at, a, b);
   }
 
   private makePlain(op: number, site: number, at: Ptr, a: number, b: number): number {
-    const { words, memory, contents } = this;
+    const { contents } = this;
+    const { words, memory } = this.arena;
     switch (op) {
       case PlainOp.store:
         this.plainWrite(site, at, 1);
@@ -315,10 +310,11 @@ export class Runtime {
   }
 
   private plainWrite(site: number, at: Ptr, count: number): void {
-    if (!(at >= 0 && at + count <= this.words.length)) throw new RangeError(`no words of the arena: ${at}, ${count}`);
+    const { words, journal } = this.arena;
+    if (!(at >= 0 && at + count <= words.length)) throw new RangeError(`no words of the arena: ${at}, ${count}`);
     for (let word = at; word < at + count; word++) {
       if ((this.flags[word] & this.writeMask) !== this.writeWant) this.machine?.plain(site, word, true);
-      this.journal.note(word);
+      journal.note(word);
     }
   }
 }

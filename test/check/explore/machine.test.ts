@@ -258,6 +258,31 @@ describe("seeded bugs are found", () => {
     expectGood({ ...program(false, OBJECT), nowhere: 0 });
   });
 
+  it("an execution ends with what fails", () => {
+    const program: HandMade = {
+      nowhere: 16,
+      threads: {
+        a: function* (m) {
+          yield* m.add(X, 1);
+          yield* m.add(X, 1);
+          m.plainStore(3, 1);
+        },
+        b: function* (m) {
+          yield* m.add(X, 1);
+        },
+      },
+    };
+    for (const extent of STRATEGIES) {
+      const { schedule } = exploreHandMade(program, extent).failure as { schedule: string };
+      const { steps, failure } = replayHandMade(program, schedule);
+      expect(failure?.kind).toBe("null pointer");
+      expect(
+        steps.filter(({ thread, word }) => thread === "a" && word === `word ${X}`),
+        extent.kind,
+      ).toHaveLength(2);
+    }
+  });
+
   it("type-stable memory may be looked at", () => {
     const program: HandMade = {
       threads: {
