@@ -3,25 +3,46 @@
  * runs it later needs neither.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const STAMP = "stamp";
 
-/** True if there is no program. */
-export function isMissing(dist) {
-  return !existsSync(join(dist, "check", STAMP));
+/** When the sources were what the program in dist/check was made of: milliseconds, 0 if there is none. */
+export function programTime(dist) {
+  return statSync(join(dist, "check", STAMP), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** Builds the program. @throws Error that says with file and line what cannot be explored */
-export async function buildCheck(esbuild, root, dist) {
+/**
+ * Builds the program.
+ * @param onBuild called if it has to be made anew, which takes a while
+ * @throws Error that says with file and line what cannot be explored
+ */
+export async function buildCheck(esbuild, root, dist, onBuild) {
+  const began = new Date();
+  await makeProgram(esbuild, root, dist, onBuild);
+  // What is changed while it is made counts as newer.
+  utimesSync(join(dist, "check", STAMP), began, began);
+}
+
+async function makeProgram(esbuild, root, dist, onBuild) {
   const transform = await bundleTransform(esbuild, root);
   const target = join(dist, "check");
   const stamp = stampOf(root, target, transform);
-  if (!isMissing(dist) && readFileSync(join(target, STAMP), "utf8") === stamp) {
+  if (programTime(dist) !== 0 && readFileSync(join(target, STAMP), "utf8") === stamp) {
     return;
   }
+  onBuild();
   const fresh = join(dist, `check.${process.pid}`);
   const script = join(dist, `transform.${process.pid}.js`);
   try {

@@ -8,7 +8,7 @@
 import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { buildCheck, isMissing } from "./build-check.js";
+import { buildCheck, programTime } from "./build-check.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
@@ -32,14 +32,19 @@ function newestSource(folder) {
   return newest;
 }
 
-/** True if dist/ is incomplete or older than a source file, or than a folder in which one was removed. */
-export function isStale() {
+/** True if the bundle is missing or older than a source file, or than a folder in which one was removed. */
+export function isBundleStale() {
   const built = statSync(join(dist, "cli.js"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (isMissing(dist)) {
-    return true;
-  }
-  const self = statSync(fileURLToPath(import.meta.url)).mtimeMs;
-  return built < Math.max(self, newestSource(join(root, "src")), newestSource(join(root, "mount")));
+  return built < newest("src", "mount", "scripts");
+}
+
+/** The same of the program that `check` explores. */
+export function isProgramStale() {
+  return programTime(dist) < newest("src", "scripts");
+}
+
+function newest(...folders) {
+  return Math.max(...folders.map((folder) => newestSource(join(root, folder))));
 }
 
 function install(outputFiles, entries) {
@@ -75,8 +80,20 @@ function clean() {
   rmSync(dist, { recursive: true, force: true });
 }
 
-/** Builds; throws an error of esbuild's or of the transform's, whose message names file and line. */
+/** Builds everything; throws an error of esbuild's or of the transform's, whose message names file and line. */
 export async function build() {
+  await buildProgram(() => undefined);
+  await buildBundle();
+}
+
+/** Builds what `check` explores. @param onBuild called if there is more to do than to look */
+export async function buildProgram(onBuild) {
+  mkdirSync(dist, { recursive: true });
+  await buildCheck(await import("esbuild"), root, dist, onBuild);
+}
+
+/** Builds what runs. */
+export async function buildBundle() {
   const esbuild = await import("esbuild");
   const entries = entryPoints();
   const result = await esbuild.build({
@@ -96,7 +113,6 @@ export async function build() {
     logLevel: "silent",
   });
   mkdirSync(dist, { recursive: true });
-  await buildCheck(esbuild, root, dist);
   installSources();
   install(result.outputFiles, new Set(entries.map((path) => basename(path).replace(/\.ts$/, ".js"))));
   removeOldChunks(result.outputFiles);
