@@ -2,14 +2,16 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Replay } from "../../src/check/explore/report.ts";
+import type { ScenarioDescription } from "../../mount/check/report/describe.ts";
 import type { CheckResult } from "../../mount/check/result.ts";
 import type { SavedSchedule } from "../../mount/check/saved.ts";
 import { EXIT } from "../../mount/cli/exit-codes.ts";
 import { Programs } from "../model/program.ts";
 import type { TestProgram } from "../model/program.ts";
-import { replaced } from "../stress/edits.ts";
+import { before, replaced } from "../stress/edits.ts";
 import type { Outcome } from "../support/programs.ts";
 import { ended } from "../support/programs.ts";
 import { PROGRAM } from "./helpers.ts";
@@ -18,6 +20,16 @@ const TIMEOUT_MS = 60_000;
 const SEQLOCK = "seqlock/whole-read";
 /** A reader that believes whatever it has read. */
 const NO_RETRY = replaced("src/sync/seqlock.ts", "return seqcountRetry(m, lock, snapshot);", "return snapshot < 0;");
+
+/** A setup that doesn't work. */
+const THROWS = before(
+  "src/check/scenarios/spinlock.scenario.ts",
+  "return { lock: words(k, SPINLOCK_WORDS)",
+  'throw new Error("no lock today"); ',
+);
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** A schedule that is kept, of a scenario with one form. */
+const LOCKREF = `${ROOT}fixtures/schedules/lockref-put-while-locked.json`;
 
 const scratch = mkdtempSync(join(tmpdir(), "synthproc-check-test-"));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -34,6 +46,17 @@ describe("the shipped program", () => {
     expect({ status, stderr }).toEqual({ status: EXIT.ok, stderr: "" });
     expect(stdout).toMatch(new RegExp(`^${SEQLOCK} +lockfree +all +a reader that needs no retry`, "m"));
     for (const line of stdout.trimEnd().split("\n")) expect(line).toMatch(/^seqlock\//);
+  });
+
+  test("--list --json is a description of each", async () => {
+    const { status, stdout } = await check("--list", "--json", "io/counting", SEQLOCK);
+    expect(status).toBe(EXIT.ok);
+    const listed = JSON.parse(stdout) as ScenarioDescription[];
+    expect(listed.map(({ scenario, forms }) => [scenario, forms.map(({ form }) => form)])).toEqual([
+      ["io/counting", ["lockfree", "locked"]],
+      [SEQLOCK, ["lockfree"]],
+    ]);
+    expect(listed[1]).toMatchObject({ quick: true, forms: [{ extent: { kind: "all" } }] });
   });
 
   test("a scenario that holds", async () => {
@@ -63,13 +86,16 @@ describe("the shipped program", () => {
     expect(all.stdout).toMatch(/ all +\d+ .* holds /);
     const sampled = await check(SEQLOCK, "--sample", "50", "--seed", "3");
     expect(sampled.stdout).toMatch(/ 50 runs, depth 3 +50 .* nothing found /);
+    expect(sampled.stdout).toMatch(/^1 nothing found; /m);
     expect([bounded.status, all.status, sampled.status]).toEqual([EXIT.ok, EXIT.ok, EXIT.ok]);
   });
 
   test("a limit leaves it unfinished", async () => {
-    const { status, stdout } = await check(SEQLOCK, "--max-executions", "2");
-    expect(stdout).toMatch(/ not finished: executions /);
-    expect(status).toBe(EXIT.unfinished);
+    const few = await check(SEQLOCK, "--max-executions", "2");
+    expect(few.stdout).toMatch(/ not finished: executions /);
+    const short = await check(SEQLOCK, "--sample", "1000000000", "--time-limit", "0.2");
+    expect(short.stdout).toMatch(/ not finished: time /);
+    expect([few.status, short.status]).toEqual([EXIT.unfinished, EXIT.unfinished]);
   });
 
   const WRONG: [args: string[], sentence: RegExp][] = [
@@ -77,6 +103,11 @@ describe("the shipped program", () => {
     [["seqlock", "--form", "locked"], /nothing that begins with seqlock has the form locked/],
     [["seqlock", "io", "--replay", "x"], /--replay needs the full name of one scenario/],
     [[SEQLOCK, "--replay", "no such thing"], /the schedule/],
+    [["io/counting", "--replay", "a1"], /io\/counting has two forms: add --form lockfree or --form locked/],
+    [["seqlock", "--replay", "a1"], /"seqlock" is no scenario, but the beginning of \d names; one is needed in full/],
+    [["io/exec", "--replay", LOCKREF], /lockref-put.*\.json is of lockref\/steady-count \(lockfree\), not of io\/exec/],
+    [["--replay", `${ROOT}package.json`], /package\.json holds no schedule: it needs "scenario", "form"/],
+    [[""], /the name of a scenario is empty/],
     [["--program", "/nope"], /\/nope: there is no transformed program/],
   ];
 
@@ -95,7 +126,7 @@ describe("a program with a mistake", () => {
   const kept = join(scratch, "schedules");
 
   beforeAll(async () => {
-    broken = new Programs().build([NO_RETRY]);
+    broken = new Programs().build([NO_RETRY, THROWS]);
     outcome = await check(SEQLOCK, "--program", broken.dir, "--html", page, "--save", kept);
   }, TIMEOUT_MS);
   afterAll(() => broken.remove());
@@ -126,6 +157,29 @@ describe("a program with a mistake", () => {
     expect(json.steps).toHaveLength(accesses(again.stdout).length);
     const stacked = await check(...args, "--stacks");
     expect(stacked.stdout.split("\n").length).toBeGreaterThan(again.stdout.split("\n").length);
+  });
+
+  test("the replay is drawn too, and takes the kept file", async () => {
+    const drawn = join(scratch, "replay.html");
+    const saved = join(kept, "seqlock-whole-read-lockfree.json");
+    const { status, stdout } = await check("--replay", saved, "--program", broken.dir, "--html", drawn);
+    expect(status).toBe(EXIT.violated);
+    expect(stdout).toContain(`--replay ${replayArgument()}\n`);
+    expect(readFileSync(drawn, "utf8")).toContain(`<title>synthproc check: ${SEQLOCK} (lockfree)</title>`);
+  });
+
+  test("what is kept already isn't saved again", async () => {
+    const { stderr } = await check(SEQLOCK, "--program", broken.dir, "--save", kept);
+    expect(stderr).toBe(`known already: ${join(kept, "seqlock-whole-read-lockfree.json")}\n`);
+  });
+
+  test("a setup that throws is named by its line in the sources", async () => {
+    const { status, stdout } = await check("spinlock", "--program", broken.dir);
+    expect(status).toBe(EXIT.internal);
+    expect(stdout).toMatch(
+      /^It could not be explored: Error: no lock today\n {2}in \w+, src\/check\/scenarios\/spinlock\.scenario\.ts:\d+\n/m,
+    );
+    expect(stdout).not.toMatch(/dist\/|node:/);
   });
 
   test("is drawn on a page, and kept as a file", () => {
