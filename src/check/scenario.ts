@@ -3,15 +3,32 @@
  * interleaving. The explorer runs a scenario transformed (each access to shared memory is a step that it may delay), real
  * threads run the same file as it is.
  *
- *     export const torn = scenario({
- *       name: "seqlock/torn",
- *       about: "a reader sees both halves of one write",
- *       setup: (k) => ({ lock: words(k, 4) }),
- *       threads: {
- *         reader: (k, { lock }) => …,
- *         writer: (k, { lock }) => …,
- *       },
- *       check: (k, plan, { reader }) => (reader === 0 || reader === 2 ? null : `the reader got ${reader}`),
+ *     import type { Kernel } from "../../kernel/kernel.ts";
+ *     import type { Ptr } from "../../sync/atomics.ts";
+ *     import { LockClass } from "../../sync/lockdep.ts";
+ *     import { SPINLOCK_WORDS, spinLock, spinUnlock } from "../../sync/spinlock.ts";
+ *     import { words } from "../model.ts";
+ *     import { scenario } from "../scenario.ts";
+ *
+ *     interface Plan {
+ *       readonly lock: Ptr;
+ *       readonly count: Ptr;
+ *     }
+ *
+ *     function raise(k: Kernel, { lock, count }: Plan): number {
+ *       spinLock(k.t, lock, LockClass.stats);
+ *       const before = k.m.load(count);
+ *       k.m.store(count, before + 1);
+ *       spinUnlock(k.t, lock, LockClass.stats);
+ *       return before;
+ *     }
+ *
+ *     export const counted = scenario({
+ *       name: "counter/counted",
+ *       about: "two threads that count under a lock find different counts",
+ *       setup: (k): Plan => ({ lock: words(k, SPINLOCK_WORDS), count: words(k, 1) }),
+ *       threads: { first: raise, second: raise },
+ *       check: (_k, _plan, { first, second }) => (first + second === 1 ? null : `they found ${first} and ${second}`),
  *     });
  *
  * Setup and check run alone, before the first step of a thread and after the last one. Whatever threads share lies in the
@@ -35,6 +52,9 @@ export type Extent =
   /** So many interleavings, by seed, with so many points of change of priority. */
   | { readonly kind: "sampled"; readonly runs: number; readonly depth: number };
 
+/** Of a scenario: of both forms, or of each by itself. */
+export type ScenarioExtent = Extent | Readonly<Partial<Record<Form, Extent>>>;
+
 /** Results of a scenario's threads, by their names. */
 export type Results = Record<string, unknown>;
 
@@ -48,7 +68,7 @@ export interface ScenarioSpec<Plan, R extends Results> {
   /** Forms in which it is explored; both unless given. */
   readonly forms?: readonly Form[];
   /** All interleavings unless given; a form that isn't named has all of them, too. */
-  readonly extent?: Extent | Readonly<Partial<Record<Form, Extent>>>;
+  readonly extent?: ScenarioExtent;
   /** True if it's among those that every test run explores: seconds, not minutes. */
   readonly quick?: boolean;
   /** How often waits may run out of time though nothing else stands still; 0 unless given. See explore/threads.ts. */

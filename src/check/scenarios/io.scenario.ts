@@ -19,7 +19,7 @@ import { MODEL_CONFIG, ORDINARY, programSpec } from "../model.ts";
 import { CLOSED, OPEN } from "../oracles/access.ts";
 import type { IoRead } from "../oracles/io.ts";
 import { IO_WHOLE, imageCounters, judgeImageIo, judgeIo } from "../oracles/io.ts";
-import type { Extent, Scenario } from "../scenario.ts";
+import type { Scenario, ScenarioExtent } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
 import type { Change, Owned } from "./exec-images.ts";
 import {
@@ -67,10 +67,10 @@ function makeUsed(k: Kernel, change: Change = {}): Owned {
 }
 
 /**
- * Of scenarios with a second writer or reader, all interleavings are too many for every day: each of these has more than a
- * hundred thousand, some far more. No deliberate mistake needed more than two preemptions.
+ * Of scenarios with a second writer or reader, all lock-free interleavings are too many for every day: each of these has
+ * more than a million, some far more. No deliberate mistake needed more than two preemptions.
  */
-const LARGE: Extent = { kind: "bounded", preemptions: 3 };
+const LARGE: ScenarioExtent = { lockfree: { kind: "bounded", preemptions: 3 } };
 
 interface ExecPlan {
   readonly owned: Owned;

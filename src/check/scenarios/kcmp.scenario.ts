@@ -102,8 +102,6 @@ export const execBoth = scenario({
   name: "kcmp/exec-both",
   about: `a comparison, a set-user-ID exec of one task and an exec of the other: ${NEVER}`,
   paths: [Path.kcmp],
-  // Without a bound there are more than a third of a million.
-  extent: { kind: "bounded", preemptions: 3 },
   setup: (k) => {
     const pair = makePair(k, CLONE_VM);
     const first = prepareExec(k, pair.a.task, { setuid: true });

@@ -115,12 +115,11 @@ export const merge = scenario({
 
 const MERGE_THREE: States = [[anon(0, 2), anon(2, 4, R), anon(4, 6)], [anon(0, 6)]];
 
-/** Bounded: the walk has four steps, and each of them may meet the writer at any of his; that takes minutes. */
+/** The walk has four steps, and each of them may meet the writer at any of his. */
 export const mergeThree = scenario({
   name: "maps/merge-three",
   about: "a walk while a mapping and both its neighbours become one",
   paths: PATHS,
-  extent: { kind: "bounded", preemptions: 3 },
   setup: (k) => {
     const mm = makeSpace(k, [anon(0, 2), anon(2, 4, R), anon(4, 6)]);
     return { mm, rest: restBeside(k, [mm]) };
@@ -203,15 +202,11 @@ export const shrinkAndMapBelow = scenario({
     judgeWalk([reader], SHRINK_AND_MAP, form) ?? judgeSpaces(k, rest, [{ mm, states: SHRINK_AND_MAP.slice(-1) }]),
 });
 
-/**
- * What lies between the two system calls may show at any of the walk's steps. Bounded: each step may meet the writer at any
- * of his; without, there are far more than half a million. The lookup by itself is explored to the end.
- */
+/** What lies between the two system calls may show at any of the walk's steps. */
 export const shrinkWalk = scenario({
   name: "maps/shrink-and-map-below-walk",
   about: "a walk while a mapping loses its lower half, and another one is mapped there",
   paths: PATHS,
-  extent: { kind: "bounded", preemptions: 3 },
   setup: (k) => {
     const mm = makeSpace(k, [anon(0, 4), anon(8, 9, R)]);
     return { mm, rest: restBeside(k, [mm]) };
@@ -386,12 +381,12 @@ export const reuseHere = scenario({
     judgeWalk([reader], REUSE_HERE, form) ?? judgeSpaces(k, rest, [{ mm, states: REUSE_HERE.slice(-1) }]),
 });
 
-/** Bounded: without, it takes many minutes. The lock by itself is explored to the end with two readers: vma/read-write. */
+/** Lock-free it takes many minutes. The lock by itself is explored to the end with two readers: vma/read-write. */
 export const twoWalkers = scenario({
   name: "maps/two-walkers",
   about: "two lookups while a mapping is split: the writer waits for both",
   paths: PATHS,
-  extent: { kind: "bounded", preemptions: 3 },
+  extent: { lockfree: { kind: "bounded", preemptions: 3 } },
   setup: (k) => {
     const mm = makeSpace(k, [anon(0, 4)]);
     return { mm, rest: restBeside(k, [mm]) };

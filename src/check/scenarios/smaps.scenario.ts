@@ -181,12 +181,10 @@ const NODES: States = [
 
 /**
  * While its pages are walked, a grace period may end. The second change of the tree gets the memory of the node that the
- * first one retired, which is the root again then: an iterator that goes on in it goes astray. Three preemptions show that;
- * without a bound it takes many minutes.
+ * first one retired, which is the root again then: an iterator that goes on in it goes astray. Three preemptions show that.
  */
 export const nodeReused = scenario({
   name: "smaps/node-reused",
-  extent: { kind: "bounded", preemptions: 3 },
   about: "the tree's nodes are freed and reused while a mapping's pages are walked",
   paths: [Path.smaps],
   forms: ["lockfree"],
