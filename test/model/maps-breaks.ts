@@ -60,5 +60,9 @@ export const UNSEEN_MAPS_FINDINGS: readonly Finding[] = [
   { name: "maps: what is unmapped is detached without being write-locked", scenario: "maps/detach" },
   { name: "maps: the end of the heap is read in two halves", scenario: "maps/heap-grows" },
   { name: "smaps: two threads change the page counts of one mapping at once", scenario: "smaps/swap-and-fault" },
-  { name: "smaps: the iterator is kept over a quiescent state", scenario: "smaps/node-reused", extent: { kind: "bounded", preemptions: 3 } },
+  {
+    name: "smaps: the iterator is kept over a quiescent state",
+    scenario: "smaps/node-reused",
+    extent: { kind: "bounded", preemptions: 3 },
+  },
 ];
