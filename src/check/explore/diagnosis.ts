@@ -5,6 +5,7 @@ import type { HappensBefore } from "./happens-before.ts";
 import type { Objects } from "./objects.ts";
 import { OP_NAMES } from "./operation.ts";
 import type { Failure, FailureKind } from "./report.ts";
+import { originOf } from "./stack.ts";
 import type { Steps } from "./steps.ts";
 import type { Subject } from "./subject.ts";
 import type { Threads } from "./threads.ts";
@@ -61,9 +62,12 @@ export class Diagnosis {
 
   /** Code threw. */
   thrown(error: unknown, who: string): void {
-    const locking = error instanceof Error && (error as { code?: unknown }).code === "ESYNTH_LOCKDEP";
-    const text = error instanceof Error ? (locking ? error.message : `${error.name}: ${error.message}`) : String(error);
-    this.fail(locking ? "locking" : "error", `${who}: ${text}`);
+    if (!(error instanceof Error)) return this.fail("error", `${who}: ${String(error)}`);
+    const locking = (error as { code?: unknown }).code === "ESYNTH_LOCKDEP";
+    const text = locking ? error.message : `${error.name}: ${error.message}`;
+    const origin = originOf(error);
+    const place = origin === undefined ? "" : `, at ${origin.file}:${origin.line}`;
+    this.fail(locking ? "locking" : "error", `${who}: ${text}${place}`);
   }
 
   oracle(wrong: string): void {

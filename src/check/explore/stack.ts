@@ -5,6 +5,8 @@ import type { Site } from "./report.ts";
 const FRAME = /^\s*at (?:(.*?) \()?(?:file:\/\/)?([^()]*?):(\d+):(\d+)\)?$/;
 /** The part of a script's path that it shares with its source. */
 const SOURCE = /(?:^|\/)(src\/.*)\.[jt]s(?:\?.*)?$/;
+/** Throws for what its callers do. */
+const CHECKER = "src/sync/lockdep.ts";
 /** Code of the explorer itself. */
 const OWN = /^src\/check\/(?:explore|interleave)\//;
 
@@ -24,6 +26,11 @@ export function framesOf(stack: string): Site[] {
     .split("\n")
     .map(frameOf)
     .filter((site) => site !== null);
+}
+
+/** Where an error comes from: who called the checker that threw it; undefined if that is not in the sources. */
+export function originOf({ stack = "" }: Error): Site | undefined {
+  return framesOf(stack).find(({ file }) => file !== CHECKER);
 }
 
 function frameOf(line: string): Site | null {

@@ -137,17 +137,17 @@ describe("shipped code", () => {
       [
         `  if (!spinTryLock(k.t, plan.lock, LockClass.registry)) spinLock(k.t, plan.lock, LockClass.slab);
   spinLock(k.t, plan.count + 1, LockClass.dentry); spinUnlock(k.t, plan.count + 1, LockClass.dentry); raise(k, plan);`,
-        /^\w+: lock order: dentry taken while slab is held$/,
+        /^\w+: lock order: dentry taken while slab is held, at src\/sync\/spinlock\.ts:\d+$/,
       ],
       [
         `  rcuReadLock(k.t); while (!spinTryLock(k.t, plan.lock, LockClass.registry)) sleepOn(k.t, plan.lock, 1);
   k.t.lockdep.rcuExit(); raise(k, plan);`,
-        /^\w+: sleeping inside an RCU read-side section$/,
+        /^\w+: sleeping inside an RCU read-side section, at src\/sync\/waitqueue\.ts:\d+$/,
       ],
       [
         `  if (!spinTryLock(k.t, plan.lock, LockClass.registry)) { rcuReadLock(k.t); return; }
   raise(k, plan);`,
-        /^\w+: thread goes idle inside an RCU read-side section$/,
+        /^\w+: thread goes idle inside an RCU read-side section, at src\/kernel\/kernel\.ts:\d+$/,
       ],
     ];
     for (const [put, says] of cases) {
