@@ -299,6 +299,24 @@ describe("the choice of scenarios", () => {
   test("is listed a line each", () => {
     expect(renderList(all).split("\n")[0]).toBe("io/exec       lockfree, locked  all  about io/exec");
   });
+
+  test("is listed in lines that fit a terminal", () => {
+    const about = "a reader that has to wait for a writer gets what this one has written";
+    const wide = renderList([spec("io/exec", { about })], 77).split("\n");
+    const column = " ".repeat("io/exec  lockfree  all  ".length);
+    expect(wide).toEqual([
+      "io/exec  lockfree  all  a reader that has to wait for a writer gets what this",
+      `${column}one has written`,
+      "",
+    ]);
+    const narrow = renderList([spec("io/exec", { about })], 50).split("\n");
+    expect(narrow).toEqual([
+      "io/exec  lockfree  all",
+      "    a reader that has to wait for a writer gets",
+      "    what this one has written",
+      "",
+    ]);
+  });
 });
 
 describe("failing schedules", () => {

@@ -1,5 +1,5 @@
 /** `synthproc check`, the program: what it explores, what it says, which status it ends with. */
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -98,6 +98,15 @@ describe("the shipped program", () => {
     expect([few.status, short.status]).toEqual([EXIT.unfinished, EXIT.unfinished]);
   });
 
+  test(
+    "without a terminal, what takes long says now and then how far it is",
+    async () => {
+      const { stderr } = await check("seqlock", "--sample", "1000000000", "--time-limit", "2.1", "--jobs", "1");
+      expect(stderr).toMatch(/^(check: \d+% \(seqlock\/.* \(lockfree\)\)\n)+$/);
+    },
+    TIMEOUT_MS,
+  );
+
   const WRONG: [args: string[], sentence: RegExp][] = [
     [["seqlok/whole-read"], /there is no scenario "seqlok\/whole-read"; did you mean seqlock\/whole-read/],
     [["seqlock", "--form", "locked"], /nothing that begins with seqlock has the form locked/],
@@ -116,6 +125,22 @@ describe("the shipped program", () => {
     expect(stderr).toMatch(sentence);
     expect(stderr).toMatch(/^synthproc: [^\n]*\n$/);
     expect({ status, stdout }).toEqual({ status: EXIT.usage, stdout: "" });
+  });
+});
+
+test("a name for two scenarios is an error, and names both files", async () => {
+  const dir = join(scratch, "twice");
+  const entries = ["src/check/scenarios/a.scenario.js", "src/check/scenarios/b.scenario.js"];
+  mkdirSync(join(dir, "src/check/scenarios"), { recursive: true });
+  writeFileSync(join(dir, "package.json"), '{ "type": "module" }');
+  writeFileSync(join(dir, "program.json"), JSON.stringify({ entries, sites: [] }));
+  const text = 'export const one = { name: "a/b", about: "", setup() {}, threads: {}, check() {} };\n';
+  for (const entry of entries) writeFileSync(join(dir, entry), text);
+  expect(await check("--program", dir, "--list")).toMatchObject({
+    status: EXIT.failed,
+    stdout: "",
+    stderr:
+      "synthproc: two scenarios are called a/b, in src/check/scenarios/a.scenario.ts and in src/check/scenarios/b.scenario.ts\n",
   });
 });
 
