@@ -41,7 +41,7 @@ export async function runCheck(plan: CheckPlan): Promise<Omit<CheckResult, "inte
 async function one(plan: CheckPlan, explorers: Explorers, job: Job, index: number, shares: Shares): Promise<Outcome> {
   const onProgress = ({ fraction }: { fraction: number }): void => shares.update(index, fraction);
   const outcome = await explorers.explore(job, plan.limits, onProgress);
-  shares.update(index, 1);
+  if (outcome.verdict !== "not run") shares.update(index, 1);
   const wrong = outcome.verdict === "fails" || outcome.verdict === "broken";
   if (wrong && !plan.keepGoing) explorers.stop();
   return outcome;

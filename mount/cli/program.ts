@@ -300,7 +300,7 @@ function addCheck(program: Command, finish: Finish): void {
         "synthproc check --quick",
         "synthproc check io kcmp --form lockfree",
         "synthproc check maps --sample 100000 --seed 7 --html report.html",
-        "synthproc check --replay fixtures/schedules/maps-heap-end-lockfree.json",
+        "synthproc check --replay saved.json --html report.html",
       ]) +
         "\nA sample that finds nothing ends with 0, though it proves nothing. SIGINT ends it with what is known until then.\n" +
         exitStatuses(),

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { TraceStep } from "../../src/check/explore/report.ts";
 import type { Scenario } from "../../src/check/scenario.ts";
 import * as words from "../../mount/check/report/describe.ts";
-import { renderHtml } from "../../mount/check/report/html.ts";
+import { renderHtml, renderReplayHtml } from "../../mount/check/report/html.ts";
 import { tell } from "../../mount/check/report/story.ts";
 import { renderList, renderReplay, renderText } from "../../mount/check/report/text.ts";
 import { accessText, valueAfter } from "../../mount/check/report/words.ts";
@@ -214,6 +214,19 @@ describe("the page", () => {
     expect(rows[6]!.at(-1)).toContain("woke 8");
     expect([...html.matchAll(/<input\s+type="radio"/g)]).toHaveLength(STEPS.length);
     expect(html).not.toContain(EVIL_WORD);
+  });
+
+  test("of one run has it and its verdict, whether it fails or not", () => {
+    const job = { scenario: "io/exec-setuid", form: "lockfree", about: "what it is about" } as const;
+    const fails = renderReplayHtml(job, "a1.b3", REPLAY);
+    const fine = renderReplayHtml(job, "a1.b3", { ...REPLAY, failure: null });
+    expect(fails).toContain('<p class="wrong">oracle: the owner saw 7 &amp; nothing else</p>');
+    expect(fine).toContain('<p class="">Nothing is wrong with this run.</p>');
+    for (const page of [fails, fine]) {
+      expect([...page.matchAll(/<input\s+type="radio"/g)]).toHaveLength(STEPS.length);
+      expect(page).toContain("synthproc check io/exec-setuid --form lockfree --replay a1.b3");
+      expect(spawnSync("python3", [reader], { input: page, encoding: "utf8" }).stderr).toBe("");
+    }
   });
 
   test("draws an arrow for each value that another thread finds, and for each waking", () => {

@@ -238,7 +238,8 @@ test(
       "--sample",
       "1000000000",
     ];
-    const { stdout } = await ended("timeout", args, { timeout: TIMEOUT_MS });
+    const { stdout, stderr } = await ended("timeout", args, { timeout: TIMEOUT_MS });
+    expect(stderr).not.toMatch(/[5-9]\d%/);
     expect(stdout).toMatch(/Ended by SIGINT/);
     expect(stdout).toMatch(/ not finished: stopped /);
     expect(stdout).toMatch(/^\d+ not run$/m);

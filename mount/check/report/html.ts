@@ -21,7 +21,8 @@ export function renderHtml(result: CheckResult): string {
 export function renderReplayHtml(job: Omit<Job, "extent">, schedule: string, replay: Replay): string {
   const title = describe.jobName(job);
   const id = anchor(job);
-  const sentences = describe.replayText(replay).map((text) => html`<p class="wrong">${text}</p>`);
+  const style = replay.failure === null ? "" : "wrong";
+  const sentences = describe.replayText(replay).map((text) => html`<p class="${style}">${text}</p>`);
   return page(
     title,
     html`<section aria-labelledby="${id}">
