@@ -38,8 +38,8 @@ interface Insertion {
 /** Names of calls that end a section. */
 const UNLOCK = /unlock|^up(Read|Write)$|End$|End(Read|Write)|Sequnlock/i;
 
-/** Calls that count what happens: no part of a protocol. */
-const COUNTING = /^(countEvent|countOnWayToLock|countFirstTry|noteObject|count)$/;
+/** Calls that tell checkers something: no part of a protocol. */
+const TELLING = /^(noteObject|count)$/;
 
 /**
  * Builds all mutants into a source file. Lines stay where they are.
@@ -73,7 +73,7 @@ class Maker {
   visit(node: ts.Node): void {
     if (ts.isConstructorDeclaration(node)) return;
     if (ts.isBlock(node) || ts.isCaseOrDefaultClause(node)) this.statements(node.statements);
-    else if (isLoneStatement(node) && !isCounting(node)) this.loneStatement(node);
+    else if (isLoneStatement(node) && !isTelling(node)) this.loneStatement(node);
     const condition = conditionOf(node);
     if (condition !== undefined) this.condition(condition, !isLoop(node));
     ts.forEachChild(node, (child) => this.visit(child));
@@ -82,7 +82,7 @@ class Maker {
   private statements(list: readonly ts.Statement[]): void {
     for (let i = 0; i < list.length; i++) {
       const here = list[i] as ts.Statement;
-      if (!isCall(here) || isCounting(here)) continue;
+      if (!isCall(here) || isTelling(here)) continue;
       const switches = [this.add(here, "delete")];
       const before = list[i - 1];
       const after = list[i + 1];
@@ -168,8 +168,8 @@ function isUnlock(node: ts.Statement): boolean {
   return isCall(node) && UNLOCK.test(calleeOf(node));
 }
 
-function isCounting(node: ts.Statement): boolean {
-  return isCall(node) && COUNTING.test(calleeOf(node));
+function isTelling(node: ts.Statement): boolean {
+  return isCall(node) && TELLING.test(calleeOf(node));
 }
 
 /** The name of what is called, without what it is called on. */
@@ -180,7 +180,7 @@ function calleeOf(node: ts.ExpressionStatement): string {
 
 /** A note of the thread's own, which no other thread sees: its order means nothing. */
 function isPrivate(node: ts.Statement): boolean {
-  return isCounting(node) || /^\w+(\.\w+)*\.lockdep\./.test(node.getText());
+  return isTelling(node) || /^\w+(\.\w+)*\.lockdep\./.test(node.getText());
 }
 
 /** Only a call or a declaration can be passed, and not one that declares what the moved statement needs. */
