@@ -11,11 +11,7 @@ export const EXEC_UPDATE_FINDINGS: readonly Finding[] = [
   { name: "io: the fallback takes no lock", scenario: "io/exec-setuid" },
   { name: "io: the previous form takes no lock", scenario: "io/exec-setuid" },
   { name: "io: exec ends its section before the credentials change", scenario: "io/exec-setuid" },
-  {
-    name: "io: a leader that is gone opens its group",
-    scenario: "io/exec-from-thread",
-    extent: { kind: "bounded", preemptions: 3 },
-  },
+  { name: "io: a leader that is gone opens its group", scenario: "io/exec-from-thread" },
   { name: "io: no second look at stats_lock", scenario: "io/counting" },
   { name: "io: the second look takes no stats_lock", scenario: "io/counting" },
   { name: "io: counters change without stats_lock", scenario: "io/counting" },

@@ -19,7 +19,7 @@ import { MODEL_CONFIG, ORDINARY, programSpec } from "../model.ts";
 import { CLOSED, OPEN } from "../oracles/access.ts";
 import type { IoRead } from "../oracles/io.ts";
 import { IO_WHOLE, imageCounters, judgeImageIo, judgeIo } from "../oracles/io.ts";
-import type { Scenario, ScenarioExtent } from "../scenario.ts";
+import type { Scenario } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
 import type { Change, Owned } from "./exec-images.ts";
 import {
@@ -65,12 +65,6 @@ function makeUsed(k: Kernel, change: Change = {}): Owned {
   account(k, owned.task, 1);
   return owned;
 }
-
-/**
- * Of scenarios with a second writer or reader, all lock-free interleavings are too many for every day: each of these has
- * more than a million, some far more. No deliberate mistake needed more than two preemptions.
- */
-const LARGE: ScenarioExtent = { lockfree: { kind: "bounded", preemptions: 3 } };
 
 interface ExecPlan {
   readonly owned: Owned;
@@ -189,7 +183,8 @@ export const twoReaders = scenario({
   name: "io/two-readers",
   about: "two readers and a set-user-ID exec",
   paths: [Path.io],
-  extent: LARGE,
+  // All lock-free interleavings are more than fifteen million.
+  extent: { lockfree: { kind: "bounded", preemptions: 3 } },
   setup: (k) => planExec(k, { setuid: true }),
   threads: {
     first: (k, { owned }): IoRead => readIo(k, owned.pid, false),
@@ -235,7 +230,6 @@ export const twoExecs = scenario({
   name: "io/two-execs",
   about: "a reader, a set-user-ID exec, and one by which the process is its owner's again",
   paths: [Path.io],
-  extent: LARGE,
   setup: (k) => planExec(k, { setuid: true }),
   threads: {
     reader: (k, { owned }): IoRead => readIo(k, owned.pid, false),
@@ -267,7 +261,6 @@ function againstNewLeader(name: string, about: string, whole: boolean): Scenario
     name: `io/${name}`,
     about,
     paths: [Path.io],
-    extent: LARGE,
     setup: (k) => {
       const owned = makeUsed(k);
       const thread = makeThread(k, owned);
