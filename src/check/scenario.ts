@@ -71,7 +71,7 @@ export interface ScenarioSpec<Plan, R extends Results> {
   readonly extent?: ScenarioExtent;
   /** True if it's among those that every test run explores: seconds, not minutes. */
   readonly quick?: boolean;
-  /** How often waits may run out of time though nothing else stands still; 0 unless given. See explore/threads.ts. */
+  /** How often waits may run out of time though nothing else stands still; 0 unless given. See explore/machine/threads.ts. */
   readonly timeouts?: number;
   /** True if a thread waits for what another one does: they can't run one after another in each order. */
   readonly together?: boolean;

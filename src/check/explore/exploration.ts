@@ -1,17 +1,17 @@
 /** One exploration of a subject: passes until all shared words are known, executions, counts, and what failed. */
 import type { Extent } from "../scenario.ts";
-import { Dfs } from "./dfs.ts";
-import type { MachineFailure } from "./diagnosis.ts";
-import { Dpor } from "./dpor.ts";
-import { Follow, scheduleOf } from "./follow.ts";
-import type { Outcome } from "./machine.ts";
-import { Machine } from "./machine.ts";
-import { Pct } from "./pct.ts";
+import { Dfs } from "./search/dfs.ts";
+import type { MachineFailure } from "./machine/diagnosis.ts";
+import { Dpor } from "./search/dpor.ts";
+import { Follow, scheduleOf } from "./search/follow.ts";
+import type { Outcome } from "./machine/machine.ts";
+import { Machine } from "./machine/machine.ts";
+import { Pct } from "./search/pct.ts";
 import type { Failure, Progress, Report } from "./report.ts";
 import { encodeSchedule } from "./schedule.ts";
-import type { Search } from "./search.ts";
+import type { Search } from "./search/search.ts";
 import type { Subject } from "./subject.ts";
-import { TraceSet } from "./trace-set.ts";
+import { TraceSet } from "./search/trace-set.ts";
 
 export interface ExploreOptions {
   /** Of a sample; 1 unless given. */

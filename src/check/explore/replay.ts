@@ -1,9 +1,9 @@
 /** A run of a given schedule, with all that is to be known of each access. */
 import type { Ptr } from "../../sync/atomics.ts";
-import { Follow } from "./follow.ts";
-import type { Observer } from "./machine.ts";
-import { Machine } from "./machine.ts";
-import { MAX_THREADS, OPERANDS, OP_NAMES, Op } from "./operation.ts";
+import { Follow } from "./search/follow.ts";
+import type { Observer } from "./machine/machine.ts";
+import { Machine } from "./machine/machine.ts";
+import { MAX_THREADS, OPERANDS, OP_NAMES, Op } from "./machine/operation.ts";
 import type { Failure, Replay, Site, TraceStep } from "./report.ts";
 import { ScheduleError, decodeSchedule } from "./schedule.ts";
 import { callers } from "./stack.ts";

@@ -8,7 +8,7 @@ import type { Memory } from "../../sync/atomics.ts";
 import type { LoadedProgram } from "../interleave/load.ts";
 import type { Form, Results, Scenario } from "../scenario.ts";
 import { Names } from "./names.ts";
-import { runtime } from "./runtime.ts";
+import { runtime } from "./machine/runtime.ts";
 import type { ObjectKinds, Subject } from "./subject.ts";
 
 /** Looks that spinning waits take before they nap or sleep: the first one, and the one of whoever is about to. */

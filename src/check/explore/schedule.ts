@@ -6,7 +6,7 @@
  * All accesses count that the transform can delay, whether threads contend for the word or not, so a schedule means the
  * same without knowing what an exploration knew.
  */
-import { LOG_TIMEOUT, MAX_THREADS } from "./operation.ts";
+import { LOG_TIMEOUT, MAX_THREADS } from "./machine/operation.ts";
 
 const FIRST = "a".charCodeAt(0);
 const FIRST_CAPITAL = "A".charCodeAt(0);

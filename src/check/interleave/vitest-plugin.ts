@@ -42,7 +42,7 @@ export function interleave(root: string): Plugin {
 
 /** The backend comes first: transformed code looks for it when it's loaded. */
 function moduleText(dir: string): string {
-  const backend = join(import.meta.dirname, "../explore/runtime.ts");
+  const backend = join(import.meta.dirname, "../explore/machine/runtime.ts");
   const loader = join(import.meta.dirname, "load.ts");
   return [
     `import ${JSON.stringify(backend)};`,

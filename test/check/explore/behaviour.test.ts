@@ -1,8 +1,8 @@
 /** What is known of threads takes the place of their code, and nobody can tell. */
 import { describe, expect, it } from "vitest";
-import { Behaviour, ENDED, ROOT, UNKNOWN } from "../../../src/check/explore/behaviour.ts";
-import { Op } from "../../../src/check/explore/operation.ts";
-import { runtime } from "../../../src/check/explore/runtime.ts";
+import { Behaviour, ENDED, ROOT, UNKNOWN } from "../../../src/check/explore/machine/behaviour.ts";
+import { Op } from "../../../src/check/explore/machine/operation.ts";
+import { runtime } from "../../../src/check/explore/machine/runtime.ts";
 import type { Accesses, HandMade, Part } from "./fibers.ts";
 import { ALL, FULL, exploreHandMade } from "./fibers.ts";
 

@@ -1,8 +1,8 @@
 /** The explorer against one that knows no shortcut (brute-force.ts), over random programs, many of them wrong. */
 import { describe, expect, it } from "vitest";
 import { Exploration } from "../../../src/check/explore/exploration.ts";
-import { Follow, scheduleOf } from "../../../src/check/explore/follow.ts";
-import { Prng } from "../../../src/check/explore/prng.ts";
+import { Follow, scheduleOf } from "../../../src/check/explore/search/follow.ts";
+import { Prng } from "../../../src/check/explore/search/prng.ts";
 import type { Extent } from "../../../src/check/scenario.ts";
 import { ObjectState } from "../../../src/sync/atomics.ts";
 import type { Actor, Possible, Program } from "./brute-force.ts";

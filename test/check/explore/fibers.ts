@@ -1,5 +1,5 @@
 /** Subjects made by hand: threads that call the backend as transformed code does. */
-import { runtime } from "../../../src/check/explore/runtime.ts";
+import { runtime } from "../../../src/check/explore/machine/runtime.ts";
 import { Exploration } from "../../../src/check/explore/exploration.ts";
 import type { ExploreOptions, Findings } from "../../../src/check/explore/exploration.ts";
 import { STEP_LIMIT } from "../../../src/check/explore/exploration.ts";

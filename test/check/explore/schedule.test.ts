@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { LOG_TIMEOUT } from "../../../src/check/explore/operation.ts";
-import { Prng } from "../../../src/check/explore/prng.ts";
+import { LOG_TIMEOUT } from "../../../src/check/explore/machine/operation.ts";
+import { Prng } from "../../../src/check/explore/search/prng.ts";
 import { ScheduleError, decodeSchedule, encodeSchedule } from "../../../src/check/explore/schedule.ts";
 import { callers } from "../../../src/check/explore/stack.ts";
-import { TraceSet } from "../../../src/check/explore/trace-set.ts";
+import { TraceSet } from "../../../src/check/explore/search/trace-set.ts";
 import type { HandMade, ThreadBody } from "./fibers.ts";
 import { ALL, FULL, exploreHandMade, replayHandMade } from "./fibers.ts";
 
@@ -102,7 +102,7 @@ describe("call stacks", () => {
     const stack = [
       "Error",
       "    at Recorder.reached (file:///x/src/check/explore/replay.ts:60:5)",
-      "    at Runtime.add (file:///x/src/check/explore/runtime.ts:100:5)",
+      "    at Runtime.add (file:///x/src/check/explore/machine/runtime.ts:100:5)",
       "    at downReadKillable (file:///x/tree/src/sync/rwsem.js:50:12)",
       "    at downReadKillable.next (<anonymous>)",
       "    at SlabAllocator.alloc [as next] (file:///x/tree/src/shm/slab.js:7:1)",

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { explore, replay } from "../../../src/check/explore/explore.ts";
 import { Exploration } from "../../../src/check/explore/exploration.ts";
-import { Follow, scheduleOf } from "../../../src/check/explore/follow.ts";
+import { Follow, scheduleOf } from "../../../src/check/explore/search/follow.ts";
 import { scenarioSubject } from "../../../src/check/explore/scenario-subject.ts";
 import { ProgramBuilder } from "../../../src/check/interleave/build.ts";
 import type { LoadedProgram } from "../../../src/check/interleave/load.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Prng } from "../../../src/check/explore/prng.ts";
+import { Prng } from "../../../src/check/explore/search/prng.ts";
 import type { HandMade, Part, ThreadBody } from "./fibers.ts";
 import type { Accesses } from "./fibers.ts";
 import { ALL, FULL, tracesOf } from "./fibers.ts";

@@ -2,7 +2,7 @@
  * Looks at accesses before they are done, in the manner of KASAN and KCSAN: for data races (happens-before.ts), memory that
  * must not be used any more (objects.ts), and NULL.
  */
-import type { Ptr } from "../../sync/atomics.ts";
+import type { Ptr } from "../../../sync/atomics.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import type { HappensBefore } from "./happens-before.ts";
 import { Ordered } from "./happens-before.ts";
@@ -12,7 +12,7 @@ import { Effect, Op } from "./operation.ts";
 import type { SharedWords } from "./shared-words.ts";
 import { WordFlag } from "./shared-words.ts";
 import type { Steps } from "./steps.ts";
-import type { Subject } from "./subject.ts";
+import type { Subject } from "../subject.ts";
 
 export class Sanitizer {
   private readonly words: SharedWords;

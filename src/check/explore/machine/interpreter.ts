@@ -1,5 +1,5 @@
 /** What operations do: to words, to threads that sleep on them, and to what comes before what. */
-import type { Ptr } from "../../sync/atomics.ts";
+import type { Ptr } from "../../../sync/atomics.ts";
 import type { Arena } from "./arena.ts";
 import type { HappensBefore } from "./happens-before.ts";
 import type { OpId } from "./operation.ts";

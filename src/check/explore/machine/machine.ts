@@ -5,7 +5,7 @@
  * The strategy is then asked who makes the next step. As long as that is the same thread, it never stops: the access is
  * done and its result returned. Else the thread yields, and the machine makes the step of another one.
  */
-import type { Ptr } from "../../sync/atomics.ts";
+import type { Ptr } from "../../../sync/atomics.ts";
 import { Arena } from "./arena.ts";
 import { Code } from "./code.ts";
 import { Diagnosis } from "./diagnosis.ts";
@@ -17,11 +17,11 @@ import type { OpId } from "./operation.ts";
 import { LOG_TIMEOUT, MAX_THREADS, Op } from "./operation.ts";
 import { runtime } from "./runtime.ts";
 import { Sanitizer } from "./sanitizer.ts";
-import type { Strategy } from "./search.ts";
+import type { Strategy } from "../search/search.ts";
 import { SharedWords, WordFlag } from "./shared-words.ts";
 import { Steps } from "./steps.ts";
 import { Stopped } from "./stopped.ts";
-import type { Subject } from "./subject.ts";
+import type { Subject } from "../subject.ts";
 import { Threads } from "./threads.ts";
 
 /** Looks on, for replays. */

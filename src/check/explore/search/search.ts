@@ -1,5 +1,5 @@
 /** Who makes each step of an execution, and which executions there are to be. */
-import type { Machine } from "./machine.ts";
+import type { Machine } from "../machine/machine.ts";
 
 /** Decides who makes the next step. */
 export interface Strategy {

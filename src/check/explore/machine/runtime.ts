@@ -4,8 +4,8 @@
  *
  * There is one for a process, since transformed modules find it where they are loaded; machines take turns with it.
  */
-import type { Ptr } from "../../sync/atomics.ts";
-import { Memory } from "../../sync/atomics.ts";
+import type { Ptr } from "../../../sync/atomics.ts";
+import { Memory } from "../../../sync/atomics.ts";
 import { Arena } from "./arena.ts";
 import { Behaviour, ENDED } from "./behaviour.ts";
 import { Contents } from "./contents.ts";

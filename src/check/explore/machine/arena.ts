@@ -1,5 +1,5 @@
 /** The memory that threads share: what operations do to its words, all of which can be undone. */
-import type { Memory, Ptr } from "../../sync/atomics.ts";
+import type { Memory, Ptr } from "../../../sync/atomics.ts";
 import { Journal } from "./journal.ts";
 import type { OpId } from "./operation.ts";
 import { OP_NAMES, Op } from "./operation.ts";

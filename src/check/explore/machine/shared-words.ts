@@ -10,7 +10,7 @@
  * The classes of words are kept in one word of flags each, so that one comparison tells whether an access may be done at
  * once: a thread has accessed the word before in the same manner, and nothing is special about it.
  */
-import type { Ptr } from "../../sync/atomics.ts";
+import type { Ptr } from "../../../sync/atomics.ts";
 
 /** Flags of a word. In the lowest bits one for each thread that has read it, then for each that has written it. */
 export const WordFlag = {

@@ -1,5 +1,5 @@
 /** Every interleaving, depth first; or every one with at most so many preemptions. */
-import type { Machine } from "./machine.ts";
+import type { Machine } from "../machine/machine.ts";
 import type { Search } from "./search.ts";
 import { lowest } from "./search.ts";
 

@@ -4,8 +4,8 @@
  * priority, the highest goes on, and at a few random steps the one that is at it falls below all others. With n threads,
  * runs of k steps, and a bug of depth d, one run finds it with a probability of at least 1 / (n * k ** (d - 1)).
  */
-import type { Machine } from "./machine.ts";
-import { MAX_THREADS } from "./operation.ts";
+import type { Machine } from "../machine/machine.ts";
+import { MAX_THREADS } from "../machine/operation.ts";
 import { Prng } from "./prng.ts";
 import type { Search } from "./search.ts";
 

@@ -10,11 +10,11 @@
  * takes from a sleeper the possibility of running out of time. That possibility races with the notification, so it is tried
  * where the notification was made.
  */
-import type { Machine } from "./machine.ts";
-import { Effect, MAX_THREADS } from "./operation.ts";
+import type { Machine } from "../machine/machine.ts";
+import { Effect, MAX_THREADS } from "../machine/operation.ts";
 import type { Search } from "./search.ts";
 import { lowest } from "./search.ts";
-import type { Steps } from "./steps.ts";
+import type { Steps } from "../machine/steps.ts";
 
 export class Dpor implements Search {
   prefix = 0;

@@ -8,7 +8,7 @@ import { Checkpoint } from "./checkpoint.ts";
 import { copyOf } from "./copy.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { resultOf, runtime } from "./runtime.ts";
-import type { Fiber, Subject } from "./subject.ts";
+import type { Fiber, Subject } from "../subject.ts";
 
 export class Code {
   /** Of the threads. */

@@ -1,7 +1,7 @@
 /** A schedule that is given. */
-import type { Machine } from "./machine.ts";
-import { LOG_TIMEOUT, Op } from "./operation.ts";
-import { ScheduleError } from "./schedule.ts";
+import type { Machine } from "../machine/machine.ts";
+import { LOG_TIMEOUT, Op } from "../machine/operation.ts";
+import { ScheduleError } from "../schedule.ts";
 import type { Strategy } from "./search.ts";
 import { lowest } from "./search.ts";
 

@@ -1,13 +1,13 @@
 /** What is wrong with an execution, in words. */
-import type { Ptr } from "../../sync/atomics.ts";
+import type { Ptr } from "../../../sync/atomics.ts";
 import type { Behaviour } from "./behaviour.ts";
 import type { HappensBefore } from "./happens-before.ts";
 import type { Objects } from "./objects.ts";
 import { OP_NAMES } from "./operation.ts";
-import type { Failure, FailureKind } from "./report.ts";
-import { originOf } from "./stack.ts";
+import type { Failure, FailureKind } from "../report.ts";
+import { originOf } from "../stack.ts";
 import type { Steps } from "./steps.ts";
-import type { Subject } from "./subject.ts";
+import type { Subject } from "../subject.ts";
 import type { Threads } from "./threads.ts";
 
 export type MachineFailure = Pick<Failure, "kind" | "message">;

@@ -7,13 +7,13 @@
  * state comes too late for the access if nothing puts it before the retirement. Both are found whether the access or the
  * freeing happens to come first.
  */
-import type { Ptr } from "../../sync/atomics.ts";
-import { ObjectState } from "../../sync/atomics.ts";
+import type { Ptr } from "../../../sync/atomics.ts";
+import { ObjectState } from "../../../sync/atomics.ts";
 import type { HappensBefore } from "./happens-before.ts";
 import { Journal, enlarged } from "./journal.ts";
 import type { SharedWords } from "./shared-words.ts";
 import { WordFlag } from "./shared-words.ts";
-import type { NamedObject, ObjectKinds } from "./subject.ts";
+import type { NamedObject, ObjectKinds } from "../subject.ts";
 
 /** A quiescent state that goes on: the thread is offline. */
 const OFFLINE = 0x7fffffff;

@@ -6,7 +6,7 @@
  * nothing is lost by not sleeping longer, and no thread ever keeps another one from its next step. That is what the search
  * for traces (dpor.ts) builds upon.
  */
-import type { Ptr } from "../../sync/atomics.ts";
+import type { Ptr } from "../../../sync/atomics.ts";
 import { Journal } from "./journal.ts";
 import { MAX_THREADS } from "./operation.ts";
 
