@@ -1,6 +1,7 @@
 /**
- * Explores the interleavings of a scenario, or runs a given one again. The program has to be loaded after this module,
- * which puts the backend in its place (runtime.ts).
+ * Explores the interleavings of a scenario, or runs a given one again: machine/ runs threads and looks for what is wrong,
+ * search/ decides who goes on, exploration.ts runs one execution after another. The program has to be loaded after this
+ * module, which puts the backend in its place (machine/runtime.ts).
  */
 import type { LoadedProgram } from "../interleave/load.ts";
 import type { Extent, Form, Scenario } from "../scenario.ts";
