@@ -174,6 +174,15 @@ function reapedWhileWaiting(which: "a" | "b", name: string): Scenario {
 export const reapedFirst = reapedWhileWaiting("a", "first");
 export const reapedSecond = reapedWhileWaiting("b", "second");
 
+/** Each comparison ends without a lock, begun once and not spoilt, or is one that fell back. */
+function comparisonsAre(k: Kernel, expected: number): string | null {
+  const speculated = eventCount(k, Path.kcmp, Event.speculated);
+  const retried = eventCount(k, Path.kcmp, Event.retried);
+  const fellBack = eventCount(k, Path.kcmp, Event.fellBack);
+  if (speculated - retried + fellBack === expected) return null;
+  return `${expected} comparisons were counted as ${speculated} begun, ${retried} of them spoilt, and ${fellBack} with locks`;
+}
+
 /** A thread, as if it were a process of its own. */
 function ownedThread(k: Kernel, { signal, sequence }: Owned, task: Ptr): Owned {
   return { pid: k.m.load(task + TASK.pid), task, signal, sequence };
@@ -194,6 +203,7 @@ export const oneProcess = scenario({
   },
   check: (k, { owned, thread }, { reader }) =>
     (reader === 0 ? null : `the answer is ${reader}`) ??
+    comparisonsAre(k, 1) ??
     execsAreOver(k, owned, 1) ??
     countIs(k, "the leader", owned.task + TASK.usage, 1) ??
     countIs(k, "the thread", thread.task + TASK.usage, 1),

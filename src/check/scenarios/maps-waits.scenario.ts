@@ -4,11 +4,15 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
 import { MM, PAGE_SIZE } from "../../kernel/layout.ts";
 import { keepWait } from "../../kernel/lock-wait.ts";
+import { lockNextVma, mmapWriteLock, mmapWriteUnlock, vmaEndRead } from "../../mm/lock.ts";
 import { MAPS_END, MAPS_GATE, MapsWalk } from "../../mm/maps-walk.ts";
 import { munmap } from "../../mm/mmap.ts";
 import { mprotect } from "../../mm/mprotect.ts";
+import { VmaIter, vmaIterInit } from "../../mm/vma-tree.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
+import { LockClass } from "../../sync/lockdep.ts";
+import { rcuReadLock, rcuReadUnlock } from "../../sync/rcu.ts";
 import { NO_WAIT, WAIT_EINTR, WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
 import { words } from "../model.ts";
 import type { MapsStep } from "../oracles/maps.ts";
@@ -107,6 +111,35 @@ export const elsewhere = scenario({
 
 const BEYOND_GAP: States = [[anon(2, 4)], [anon(2, 4), anon(8, 9, R)]];
 
+export const gapVerified = scenario({
+  name: "maps/gap-verified",
+  about: "lookups in a gap while a writer stays who is at no mapping: each looks at it again, once, without a lock",
+  paths: PATHS,
+  forms: ["lockfree"],
+  quick: true,
+  setup: (k) => {
+    const plan = spaceOf(k, BEYOND_GAP);
+    mmapWriteLock(k, plan.mm);
+    k.t.lockdep.handOff([LockClass.mmap]);
+    return plan;
+  },
+  threads: {
+    first: (k, { mm }): MapsStep => probe(k, mm, MAPS, at(0)),
+    second: (k, { mm }): MapsStep => probe(k, mm, MAPS, at(1)),
+  },
+  check: (k, plan, { first, second }, form) => {
+    k.t.lockdep.takeOver([LockClass.mmap]);
+    mmapWriteUnlock(k, plan.mm);
+    const verified = eventCount(k, MAPS, Event.gapVerified);
+    return (
+      (verified === 2 ? null : `${verified} gaps were looked at again`) ??
+      judgeWalk([first, second], BEYOND_GAP.slice(0, 1), form) ??
+      judgeUndisturbed(k, form, 2, 2, 2) ??
+      judgeEnd(k, plan, BEYOND_GAP.slice(0, 1))
+    );
+  },
+});
+
 /** The gap may have to be looked at again: that takes no lock either. */
 export const elsewhereBehindGap = scenario({
   name: "maps/elsewhere-gap",
@@ -159,16 +192,23 @@ export const gate = scenario({
 
 const SPLIT: States = [[anon(0, 4)], [anon(0, 2), anon(2, 4, R)]];
 
-/** What a parked walk found, and whether it is still counted as waiting. */
+/** What a parked walk found, how often it took mmap_lock, and whether it is still counted as waiting. */
 interface Parked {
   readonly steps: readonly MapsStep[];
+  readonly locks: number;
   readonly waits: boolean;
+}
+
+/** How often this thread has taken a mmap_lock. */
+function mmapLocks(k: Kernel): number {
+  return k.t.lockdep.taken[LockClass.mmap] as number;
 }
 
 /** Walks like a request of the mount: goes on where it was each time that some lock has become free. */
 function walkParked(k: Kernel, mm: Ptr): Parked {
   const walk = new MapsWalk();
   const steps: MapsStep[] = [];
+  const before = mmapLocks(k);
   k.t.maySleep = false;
   parkUntil(k, () => {
     if (walkOn(k, walk, mm, MAPS, steps) !== WAIT_WOULD_BLOCK) return true;
@@ -176,12 +216,12 @@ function walkParked(k: Kernel, mm: Ptr): Parked {
     return false;
   });
   k.t.maySleep = true;
-  return { steps, waits: k.t.wait.path !== NO_WAIT };
+  return { steps, locks: mmapLocks(k) - before, waits: k.t.wait.path !== NO_WAIT };
 }
 
 export const parked = scenario({
   name: "maps/parked",
-  about: "a walk that must not sleep while a mapping is split: it goes on, and is begun without a lock once a mapping",
+  about: "a walk that must not sleep while a mapping is split: it goes on, and each mapping is counted once",
   paths: PATHS,
   quick: true,
   setup: (k) => spaceOf(k, SPLIT),
@@ -189,10 +229,13 @@ export const parked = scenario({
     reader: (k, { mm }): Parked => walkParked(k, mm),
     writer: (k, { mm }): void => must(mprotect(k, mm, at(2), 2 * PAGE_SIZE, R)),
   },
-  check: (k, plan, { reader: { steps, waits } }, form) => {
+  check: (k, plan, { reader: { steps, locks, waits } }, form) => {
     if (waits) return "the walk is over, and waits";
     const speculated = eventCount(k, MAPS, Event.speculated);
     if (speculated !== (form === "locked" ? 0 : steps.length)) return `it was begun without a lock ${speculated} times`;
+    // Each lock of the lock-free form is for one mapping; in the other form it's for all of them.
+    const fallbacks = eventCount(k, MAPS, Event.mmapLockFallback);
+    if (fallbacks !== (form === "locked" ? 0 : locks)) return `mmap_lock: taken ${locks}, counted ${fallbacks} times`;
     return judgeWalk(steps, SPLIT, form) ?? judgeEnd(k, plan, SPLIT);
   },
 });
@@ -249,5 +292,55 @@ export const killedWriter = scenario({
   check: (k, plan, { victim }) => {
     if (victim === WAIT_EINTR) return judgeEnd(k, plan, UNMAPPED);
     return victim === 0 ? judgeEnd(k, plan, [[anon(0, 1, R), anon(1, 2)]]) : `the change was answered ${victim}`;
+  },
+});
+
+/** The end of the mapping that one look-up found, and how often it searched the tree. */
+interface Search {
+  readonly end: number;
+  readonly searches: number;
+}
+
+/** An iterator that notes each search from the root. */
+function watched(address: number): { iter: VmaIter; searches: () => number } {
+  const iter = new VmaIter();
+  vmaIterInit(iter, address);
+  let root: Ptr = NULL;
+  let searches = 0;
+  const set = (next: Ptr): void => {
+    root = next;
+    searches++;
+  };
+  Object.defineProperty(iter, "root", { get: () => root, set });
+  return { iter, searches: () => searches };
+}
+
+const FIRST_GOES: States = [[anon(0, 2), anon(4, 6, R)], [anon(4, 6, R)]];
+
+export const searched = scenario({
+  name: "maps/searched-again",
+  about: "a lookup of a mapping that is unmapped: each time that it has to search again is counted by its reason",
+  quick: true,
+  setup: (k) => spaceOf(k, FIRST_GOES),
+  threads: {
+    reader: (k, { mm }): Search => {
+      const { iter, searches } = watched(at(0));
+      rcuReadLock(k.t);
+      const vma = lockNextVma(k, mm, iter, at(0), MAPS);
+      if (vma <= 0) throw new Error(`the lookup answers ${vma}`);
+      vmaEndRead(k, vma);
+      rcuReadUnlock(k.t);
+      return { end: iter.end, searches: searches() };
+    },
+    writer: (k, { mm }): void => must(munmap(k, mm, at(0), 2 * PAGE_SIZE)),
+  },
+  check: (k, plan, { reader: { end, searches } }) => {
+    if (end !== at(2) && end !== at(6)) return `the mapping that was found ends at ${end.toString(16)}`;
+    let counted = 1;
+    for (const event of [Event.retried, Event.gapVerified, Event.mmapLockFallback]) {
+      counted += eventCount(k, MAPS, event);
+    }
+    if (searches !== counted) return `it searched ${searches} times, and ${counted} were counted`;
+    return judgeEnd(k, plan, FIRST_GOES);
   },
 });

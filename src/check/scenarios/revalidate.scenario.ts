@@ -1,4 +1,5 @@
 /** Path walks into process directories: is it still the same process, and whose is it? */
+import { Event, eventCount } from "../../kernel/counters.ts";
 import { EBADF } from "../../kernel/errno.ts";
 import { execTask } from "../../kernel/exec.ts";
 import { exitGroup } from "../../kernel/exit.ts";
@@ -8,7 +9,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { Path } from "../../kernel/knobs.ts";
 import { FILE, FileKind, TASK } from "../../kernel/layout.ts";
 import { findTask } from "../../kernel/pid.ts";
-import { NOT_OPEN, walkToFd, walkToTask } from "../../proc/fs/revalidate.ts";
+import { NOT_OPEN, walkBegin, walkEnd, walkToFd, walkToTask } from "../../proc/fs/revalidate.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
 import { ORDINARY, SETUID_ROOT, programSpec } from "../model.ts";
@@ -366,4 +367,34 @@ export const ownFiles = scenario({
   },
   check: (k, { task, file }, { walker }) =>
     judgeFd(walker, [READ]) ?? judgeFileCount(k, file, 2) ?? judgeReferences(k, task, true),
+});
+
+export const counted = scenario({
+  name: "revalidate/counted",
+  about:
+    "walks to a process, a thread, a descriptor, a name in map_files, and to what isn't there: each is counted once",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => {
+    const plan = setupFd(k);
+    start(k, PID, CLONE_PTHREAD, { pid: TID });
+    return plan;
+  },
+  threads: {
+    tasks: (k, { generation }): boolean[] => [
+      walkToTask(k, PID, generation, ALL) !== NULL,
+      walkToTask(k, PID, generation + 1, ALL) !== NULL,
+      walkToTask(k, TID, generation, ALL) !== NULL,
+    ],
+    names: (k, { task }): number[] => {
+      walkEnd(k, walkBegin(k));
+      return [walkToFd(k, task, FD), walkToFd(k, task, HIGH_FD)];
+    },
+  },
+  check: (k, { task }, { tasks, names }, form) => {
+    if (tasks.join(" ") !== "true false true") return `the tasks are there: ${tasks.join(" ")}`;
+    if (names.join(" ") !== `${READ} ${NOT_OPEN}`) return `the descriptors have flags ${names.join(" ")}`;
+    const walks = eventCount(k, Path.revalidate, form === "locked" ? Event.refWalk : Event.rcuWalk);
+    return walks === 6 ? judgeReferences(k, task, true) : `6 walks were counted as ${walks}`;
+  },
 });
