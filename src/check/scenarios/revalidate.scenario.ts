@@ -374,6 +374,8 @@ export const counted = scenario({
   about:
     "walks to a process, a thread, a descriptor, a name in map_files, and to what isn't there: each is counted once",
   paths: PATHS,
+  // Six walks take turns at one reference count in millions of ways, which count alike.
+  extent: { locked: { kind: "bounded", preemptions: 2 } },
   quick: true,
   setup: (k) => {
     const plan = setupFd(k);
