@@ -23,7 +23,7 @@ module.exports = {
     ),
     rule(
       "check-is-for-development",
-      "Nothing that ships depends on oracles or the explorer.",
+      "Nothing but check and the virtual CPUs depends on oracles or the explorer.",
       "^(src|mount)/",
       { path: "^src/check/" },
       "^(src/check/|mount/cli/check|mount/check/|mount/bench/virtual/)",
