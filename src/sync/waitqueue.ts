@@ -1,7 +1,8 @@
 /**
  * Sleeping on a word: always timed, always re-checked by the caller, offline for RCU meanwhile, if the thread may be.
  *
- * The time limit is a safety net against a lost wake-up in a crashed thread, not part of any protocol.
+ * The time limit is a safety net against a lost wake-up in a crashed thread. Protocols need it in one place only: an
+ * interrupt (a kill) wakes nobody, and is noticed when the sleeper looks again.
  */
 import type { Ptr } from "./atomics.ts";
 import { NULL } from "./atomics.ts";
