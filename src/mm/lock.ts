@@ -87,22 +87,32 @@ function vmaIsWriteLocked(k: Kernel, mm: Ptr, vma: Ptr): boolean {
   return k.m.load(vma + VMA.vmLockSeq) === k.m.load(mm + MM.mmLockSeq);
 }
 
-/** Write-locks a VMA until mmap_lock is released; waits for its readers. @pre mmap_lock for write; it is attached */
+/** Write-locks a VMA until mmap_lock is released; waits for its readers. @pre mmap_lock for write */
 export function vmaStartWrite(k: Kernel, mm: Ptr, vma: Ptr): void {
   if (vmaIsWriteLocked(k, mm, vma)) return;
-  enterLocked(k, vma, VMA_LOCK_OFFSET + 1);
+  const entered = enterLocked(k, vma, VMA_LOCK_OFFSET + 1);
   k.m.store(vma + VMA.vmLockSeq, k.m.load(mm + MM.mmLockSeq));
-  k.m.add(vma + VMA.vmRefcnt, -VMA_LOCK_OFFSET);
+  if (entered) k.m.add(vma + VMA.vmRefcnt, -VMA_LOCK_OFFSET);
 }
 
-/** Keeps new readers out and waits for those who are there: until the count is `target`. @pre mmap_lock for write */
-function enterLocked(k: Kernel, vma: Ptr, target: number): void {
+/**
+ * Keeps new readers out and waits until the count is `target` (__vma_enter_locked).
+ * @returns false if the VMA is detached, and nobody holds it any more
+ * @pre mmap_lock for write
+ */
+function enterLocked(k: Kernel, vma: Ptr, target: number): boolean {
   const { m } = k;
   const word = vma + VMA.vmRefcnt;
-  m.add(word, VMA_LOCK_OFFSET);
+  let seen = m.load(word);
+  for (;;) {
+    if (seen === 0) return false;
+    const found = m.compareExchange(word, seen, seen + VMA_LOCK_OFFSET);
+    if (found === seen) break;
+    seen = found;
+  }
   for (let i = 0; ; i++) {
-    const seen = m.load(word);
-    if (seen === target) return;
+    seen = m.load(word);
+    if (seen === target) return true;
     if (i >= m.spins) sleepOn(k.t, word, seen);
   }
 }
@@ -115,8 +125,7 @@ export function vmaMarkAttached(k: Kernel, vma: Ptr): void {
 /** Nobody can lock the VMA from now on; waits for those who are just finding out. @pre write-locked, attached */
 export function vmaMarkDetached(k: Kernel, vma: Ptr): void {
   if (k.m.add(vma + VMA.vmRefcnt, -1) === 1) return;
-  enterLocked(k, vma, VMA_LOCK_OFFSET);
-  k.m.add(vma + VMA.vmRefcnt, -VMA_LOCK_OFFSET);
+  if (enterLocked(k, vma, VMA_LOCK_OFFSET)) k.m.add(vma + VMA.vmRefcnt, -VMA_LOCK_OFFSET);
 }
 
 /**

@@ -27,7 +27,7 @@ export const UNSEEN_MAPS_BREAKS: readonly Break[] = [
     name: "maps: a mapping is detached without a wait for who is just finding out",
     world: "maps",
     edits: [
-      removed(LOCK, "  enterLocked(k, vma, VMA_LOCK_OFFSET);\n  k.m.add(vma + VMA.vmRefcnt, -VMA_LOCK_OFFSET);\n"),
+      removed(LOCK, "  if (enterLocked(k, vma, VMA_LOCK_OFFSET)) k.m.add(vma + VMA.vmRefcnt, -VMA_LOCK_OFFSET);\n"),
     ],
   },
   {
