@@ -75,7 +75,7 @@ class Maker {
     if (ts.isBlock(node) || ts.isCaseOrDefaultClause(node)) this.statements(node.statements);
     else if (isLoneStatement(node) && !isTelling(node)) this.loneStatement(node);
     const condition = conditionOf(node);
-    if (condition !== undefined) this.condition(condition, !isLoop(node));
+    if (condition !== undefined && !narrows(condition)) this.condition(condition, !isLoop(node));
     ts.forEachChild(node, (child) => this.visit(child));
   }
 
@@ -162,6 +162,13 @@ function isLoop(node: ts.Node): boolean {
 function conditionOf(node: ts.Node): ts.Expression | undefined {
   if (ts.isIfStatement(node) || ts.isWhileStatement(node) || ts.isDoStatement(node)) return node.expression;
   return ts.isConditionalExpression(node) || ts.isForStatement(node) ? node.condition : undefined;
+}
+
+/** True for a condition that tells the compiler which of several types it has before it: forced, it would not compile. */
+function narrows(node: ts.Node): boolean {
+  if (ts.isStringLiteral(node) || ts.isTypeOfExpression(node)) return true;
+  if (ts.isIdentifier(node) && node.text === "undefined") return true;
+  return ts.forEachChild(node, narrows) ?? false;
 }
 
 function isUnlock(node: ts.Statement): boolean {

@@ -71,6 +71,7 @@ const AT_LEAST = 2000;
 
 async function main(options: Options): Promise<void> {
   const { edits, mutants } = allMutants(options.only);
+  refuseUnknown(mutants, edits);
   const wanted = wantedOf(mutants, options);
   const dir = new ProgramBuilder(ROOT).build({ edits });
   const pool = new Pool(dir, Number(options.jobs));
@@ -101,6 +102,13 @@ function isAbout({ scenario }: Trial, { file }: Mutant): boolean {
   const protocol = scenario.slice(0, scenario.indexOf("/"));
   if (file.startsWith("src/mm/") && OF_MM.includes(protocol)) return true;
   return name.startsWith(protocol) || name.endsWith(protocol);
+}
+
+/** A reason for what is no mutant any more excuses nobody. */
+function refuseUnknown(mutants: readonly Mutant[], edits: ReadonlyMap<string, string>): void {
+  const known = new Set(mutants.map(({ id }) => id));
+  const unknown = Object.keys(reasons).filter((id) => edits.has(id.slice(0, id.indexOf(" "))) && !known.has(id));
+  if (unknown.length > 0) throw new Error(`survivors.yaml has what is no mutant:\n${unknown.join("\n")}`);
 }
 
 /** Those asked for, which an earlier run, if given, did not notice, and no reason excuses, if such are not wanted. */
