@@ -489,8 +489,6 @@ export const HOST = record({
   rcuPending: WORD,
   tasklistLock: SPINLOCK_WORDS,
   registryLock: SPINLOCK_WORDS,
-  /** Sequence count over all of tasklist_lock's write sections: does a walk of the tree belong to one moment? */
-  tasklistSeq: SEQCOUNT_WORDS,
   /** Next pid to try, largest pid + 1. */
   pidCursor: WORD,
   pidMax: WORD,

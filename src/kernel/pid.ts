@@ -19,6 +19,7 @@ const RESERVED_PIDS = 300;
 const LEVEL1 = PID_MAX_LIMIT / 32;
 const LEVEL2 = LEVEL1 + PID_MAX_LIMIT / 1024;
 const LEVELS = [0, LEVEL1, LEVEL2] as const;
+const TOP = LEVELS.length - 1;
 
 /** Words of a bitmap with its summaries. */
 export const PID_BITMAP_WORDS = LEVEL2 + PID_MAX_LIMIT / 32768;
@@ -46,20 +47,17 @@ export function allocPid(k: Kernel, wanted = 0): number {
 export function freePid(k: Kernel, pid: number): void {
   const { t, m } = k;
   m.store(m.load(HOST.pidTask) + pid, 0);
-  spinLock(t, HOST.pidLock, LockClass.registry);
   clearLeaderBit(k, pid);
+  spinLock(t, HOST.pidLock, LockClass.registry);
   clearUsedBit(k, pid);
   spinUnlock(t, HOST.pidLock, LockClass.registry);
 }
 
 /** Publishes a task under its pid. @pre tasklist lock held; the task is complete */
 export function hashPid(k: Kernel, pid: number, task: Ptr, leader: boolean): void {
-  const { t, m } = k;
+  const { m } = k;
   m.store(m.load(HOST.pidTask) + pid, task);
-  if (!leader) return;
-  spinLock(t, HOST.pidLock, LockClass.registry);
-  setBit(k, m.load(HOST.pidLeaders), pid, false);
-  spinUnlock(t, HOST.pidLock, LockClass.registry);
+  if (leader) setBit(k, m.load(HOST.pidLeaders), pid, false);
 }
 
 /** A thread or zombie by pid, or NULL. @pre RCU */
@@ -106,31 +104,17 @@ export function generationOf(k: Kernel, pid: number, task: Ptr): number {
 
 /** The smallest pid ≥ `from` that leads a process (next_tgid), or -1. */
 export function nextTgid(k: Kernel, from: number): number {
-  if (from >= PID_MAX_LIMIT) return -1;
-  const bitmap = k.m.load(HOST.pidLeaders);
-  let bit = Math.max(from, 0);
-  let level = 0;
-  for (;;) {
-    const found = nextBitInWord(k.m.load(bitmap + (LEVELS[level] as number) + (bit >>> 5)), bit);
-    if (found >= 0) {
-      if (level === 0) return found;
-      level--;
-      bit = found << 5;
-    } else {
-      bit = (bit >>> 5) + 1;
-      level++;
-      if (level === LEVELS.length || bit >= PID_MAX_LIMIT >>> (5 * level)) return nextTopWord(k, bitmap, bit, level);
-    }
-  }
+  return nextBit(k, k.m.load(HOST.pidLeaders), 0, Math.max(from, 0));
 }
 
-/** Goes on above the top level, word by word (128 words at most). */
-function nextTopWord(k: Kernel, bitmap: Ptr, bit: number, level: number): number {
-  if (level < LEVELS.length) return -1;
-  const words = PID_MAX_LIMIT / 32768;
-  for (let word = bit; word < words; word++) {
-    const found = nextBitInWord(k.m.load(bitmap + LEVEL2 + word), word << 5);
-    if (found >= 0) return nextTgid(k, found << 10);
+/** The first set bit of a level from `from` on, or -1. What is empty for 32 bits is passed by the level above. */
+function nextBit(k: Kernel, bitmap: Ptr, level: number, from: number): number {
+  let bit = from;
+  while (bit >= 0 && bit < PID_MAX_LIMIT >>> (5 * level)) {
+    const found = nextBitInWord(k.m.load(bitmap + (LEVELS[level] as number) + (bit >>> 5)), bit);
+    if (found >= 0) return found;
+    const word = (bit >>> 5) + 1;
+    bit = (level === TOP ? word : nextBit(k, bitmap, level + 1, word)) << 5;
   }
   return -1;
 }
@@ -147,13 +131,14 @@ function checkWanted(k: Kernel, pid: number): number {
   return bitIsSet(k, k.m.load(HOST.pidUsed), pid) ? -EEXIST : pid;
 }
 
+/** From the cursor on, then from the beginning; the cursor may be above pid_max, if that has been lowered. */
 function nextFreePid(k: Kernel): number {
   const { m } = k;
   const max = m.load(HOST.pidMax);
   const cursor = m.load(HOST.pidCursor);
   const found = freePidBetween(k, cursor, max);
   if (found > 0) return found;
-  const wrapped = freePidBetween(k, Math.min(RESERVED_PIDS, max - 1), cursor);
+  const wrapped = freePidBetween(k, cursor > RESERVED_PIDS ? RESERVED_PIDS : 1, max);
   return wrapped > 0 ? wrapped : -EAGAIN;
 }
 
@@ -177,7 +162,10 @@ function bitIsSet(k: Kernel, bitmap: Ptr, bit: number): boolean {
   return ((k.m.load(bitmap + (bit >>> 5)) >>> (bit & 31)) & 1) !== 0;
 }
 
-/** Sets a bit, and the summaries: `full` summaries say that all 32 bits below are set, else that any is. */
+/**
+ * Sets a bit, and the summaries: `full` summaries say that all 32 bits below are set, else that any is.
+ * @pre pidLock held for the pids in use, tasklist lock for the leaders
+ */
 function setBit(k: Kernel, bitmap: Ptr, pid: number, full: boolean): void {
   let bit = pid;
   for (let level = 0; level < LEVELS.length; level++) {
@@ -188,7 +176,7 @@ function setBit(k: Kernel, bitmap: Ptr, pid: number, full: boolean): void {
   }
 }
 
-/** @pre pidLock held */
+/** @pre tasklist lock held */
 function clearLeaderBit(k: Kernel, pid: number): void {
   const bitmap = k.m.load(HOST.pidLeaders);
   let bit = pid;

@@ -3,7 +3,6 @@ import { bytesCopy, bytesLength, bytesPut } from "../shm/bytes.ts";
 import type { Ptr } from "../sync/atomics.ts";
 import { LockClass } from "../sync/lockdep.ts";
 import { refcountDecAndTest, refcountIncNotZero } from "../sync/refcount.ts";
-import { writeSeqcountBegin, writeSeqcountEnd } from "../sync/seqcount.ts";
 import { spinLock, spinUnlock } from "../sync/spinlock.ts";
 import { putCred } from "./cred.ts";
 import { EXIT_ZOMBIE, PF_KTHREAD, TASK_NOLOAD, TASK_RUNNING, TASK_UNINTERRUPTIBLE } from "./flags.ts";
@@ -56,11 +55,9 @@ export function unpinTask(k: Kernel, task: Ptr): void {
 /** tasklist_lock for write: parents, children, threads and the pid table change only under it. */
 export function lockTasklist(k: Kernel): void {
   spinLock(k.t, HOST.tasklistLock, LockClass.tasklist);
-  writeSeqcountBegin(k.m, HOST.tasklistSeq);
 }
 
 export function unlockTasklist(k: Kernel): void {
-  writeSeqcountEnd(k.m, HOST.tasklistSeq);
   spinUnlock(k.t, HOST.tasklistLock, LockClass.tasklist);
 }
 
