@@ -71,8 +71,7 @@ export function mmap(
   file: Ptr,
   offset: number,
 ): number {
-  if (file !== NULL && offset % PAGE_SIZE !== 0) return -EINVAL;
-  if (length <= 0) return -EINVAL;
+  if (offset % PAGE_SIZE !== 0 || length <= 0) return -EINVAL;
   const result = mmapWriteLockKillable(k, mm);
   if (result !== WAIT_OK) return result;
   let mapped: number;
@@ -95,14 +94,20 @@ function mmapLocked(
   file: Ptr,
   offset: number,
 ): number {
-  const type = flags & MAP_TYPE;
   if (length > TASK_SIZE || !reserveOperation(k)) return -ENOMEM;
   if (offset + length > Number.MAX_SAFE_INTEGER) return -EOVERFLOW;
   if (k.m.load(mm + MM.mapCount) > MAX_MAP_COUNT) return -ENOMEM;
   const start = chooseAddress(k, mm, address, length, flags, file);
   if (start < 0) return start;
-  if (type !== MAP_SHARED && type !== MAP_SHARED_VALIDATE && type !== MAP_PRIVATE) return -EINVAL;
+  if (!isKnownKind(flags, file)) return -EINVAL;
   return mapRegion(k, mm, start, length, mmapFlags(prot, flags, file), file, offset);
+}
+
+/** Only private anonymous memory may grow down, and only files have extensions to be validated. */
+function isKnownKind(flags: number, file: Ptr): boolean {
+  const type = flags & MAP_TYPE;
+  if (type === MAP_PRIVATE) return file === NULL || (flags & MAP_GROWSDOWN) === 0;
+  return (flags & MAP_GROWSDOWN) === 0 && (type === MAP_SHARED || (type === MAP_SHARED_VALIDATE && file !== NULL));
 }
 
 function mapRegion(
@@ -168,11 +173,17 @@ function chooseAddress(k: Kernel, mm: Ptr, address: number, length: number, flag
     if ((flags & MAP_FIXED_NOREPLACE) !== 0 && !isFree(k, mm, address, length)) return -EEXIST;
     return address;
   }
-  const hint = Math.floor(address / PAGE_SIZE) * PAGE_SIZE;
-  if (hint >= MMAP_MIN_ADDR && hint <= TASK_SIZE - length && isFreeWithGuard(k, mm, hint, length)) return hint;
+  const hint = hintOf(address);
+  if (hint !== 0 && hint <= TASK_SIZE - length && isFreeWithGuard(k, mm, hint, length)) return hint;
   const anonymous = file === NULL || (flags & MAP_ANONYMOUS) !== 0;
   const huge = anonymous && hint === 0 && (flags & MAP_TYPE) === MAP_PRIVATE && length % PMD_SIZE === 0;
   return getUnmappedArea(k, mm, length, huge);
+}
+
+/** A hint below what can be mapped means the lowest address that can (round_hint_to_min); 0: none. */
+function hintOf(address: number): number {
+  const hint = Math.floor(address / PAGE_SIZE) * PAGE_SIZE;
+  return hint === 0 ? 0 : Math.max(hint, MMAP_MIN_ADDR);
 }
 
 function isFree(k: Kernel, mm: Ptr, start: number, length: number): boolean {

@@ -211,7 +211,7 @@ export function tallyApply(k: Kernel, mm: Ptr, tally: Tally): void {
   tallyApplyResident(k, mm, tally);
 }
 
-/** The part of {@link tallyApply} that page faults change. @pre mmap_lock */
+/** The part of {@link tallyApply} that page faults change. @pre as there, or mmap_lock for read and pageTableLock */
 export function tallyApplyResident(k: Kernel, mm: Ptr, tally: Tally): void {
   const { m } = k;
   if (tally.anon !== 0) {
@@ -229,12 +229,7 @@ export function tallyApplyResident(k: Kernel, mm: Ptr, tally: Tally): void {
 
 function raiseHiwaterRss(m: Memory, mm: Ptr): void {
   const rss = m.load(mm + MM.rssAnon) + m.load(mm + MM.rssFile) + m.load(mm + MM.rssShmem);
-  let seen = m.load(mm + MM.hiwaterRss);
-  while (seen < rss) {
-    const found = m.compareExchange(mm + MM.hiwaterRss, seen, rss);
-    if (found === seen) return;
-    seen = found;
-  }
+  if (rss > m.load(mm + MM.hiwaterRss)) m.store(mm + MM.hiwaterRss, rss);
 }
 
 /** `pages` pages of a file are in the page cache now, at least; the host counts each page once. */

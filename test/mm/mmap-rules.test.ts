@@ -70,10 +70,11 @@ describe("addresses", () => {
     ]);
   });
 
-  test("a hint is taken if the place is free, rounded down to a page", () => {
+  test("a hint is taken if the place is free, rounded down to a page, and up to the lowest there is", () => {
     expect(mmap(k, mm, BASE + 5, PAGE, RW, ANON, 0, 0)).toBe(BASE);
     expect(mmap(k, mm, BASE, PAGE, PROT_READ, ANON, 0, 0)).toBe(0x7f1234566000);
-    expect(mmap(k, mm, 0x1000, PAGE, PROT_READ, ANON, 0, 0)).toBe(0x7f1234565000);
+    expect(mmap(k, mm, 0x1000, PAGE, PROT_READ, ANON, 0, 0)).toBe(0x10000);
+    expect(mmap(k, mm, 0xfff, PAGE, PROT_READ, ANON, 0, 0)).toBe(0x7f1234565000);
   });
 
   test("below mmap_base is full: above it", () => {
