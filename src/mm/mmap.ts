@@ -165,8 +165,8 @@ function mmapFlags(prot: number, flags: number, file: Ptr): number {
   return file !== NULL && (prot & PROT_WRITE) === 0 ? vm & ~(VM_MAYWRITE | VM_SHARED) : vm;
 }
 
-/** Where a mapping goes (__get_unmapped_area). @returns the address, -EINVAL, -ENOMEM or -EEXIST */
-function chooseAddress(k: Kernel, mm: Ptr, address: number, length: number, flags: number, file: Ptr): number {
+/** Where a mapping goes (__get_unmapped_area). @pre mmap_lock for write; @returns the address, -EINVAL, -ENOMEM or -EEXIST */
+export function chooseAddress(k: Kernel, mm: Ptr, address: number, length: number, flags: number, file: Ptr): number {
   if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0) {
     if (address > TASK_SIZE - length) return -ENOMEM;
     if (address % PAGE_SIZE !== 0) return -EINVAL;
