@@ -20,6 +20,7 @@ import {
 } from "../../mm/vma-tree.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
+import type { Scenario } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
 
 /** What a leaf and an inner node hold at most. */
@@ -43,7 +44,7 @@ interface Entry {
 /** A tree, and the list that it is compared with. */
 interface Twin {
   readonly mm: Ptr;
-  entries: Entry[];
+  entries: readonly Entry[];
   /** Live nodes that are not of this tree. */
   readonly beside: number;
   /** The number that stands for the next VMA. */
@@ -187,8 +188,13 @@ function numbered(twin: Twin, number: number): Entry {
   return entryAt(twin, 3 * number, 1 + (number % 3));
 }
 
-/** Entries come in one order, and go in another one: nodes split and merge, the tree becomes higher and lower. */
-function oneByOne(k: Kernel, coming: readonly number[], going: readonly number[]): void {
+/** Nodes of a tree whose leaves and inner nodes are not too small, but for a few. */
+function mostNodes(entries: number): number {
+  return entries === 0 ? 0 : 1 + Math.floor(entries / 3);
+}
+
+/** Entries come one by one: nodes split, the tree becomes higher. */
+function grow(k: Kernel, coming: readonly number[]): Twin {
   const twin = newTwin(k);
   for (let i = 0; i < COUNT; i++) {
     const entry = numbered(twin, coming[i] as number);
@@ -196,60 +202,62 @@ function oneByOne(k: Kernel, coming: readonly number[], going: readonly number[]
     if (i % 40 === 0) compare(k, twin);
   }
   compare(k, twin);
-  for (let i = 0; i < COUNT; i++) {
-    const { start, end } = numbered(twin, going[i] as number);
+  countNodes(k, twin, mostNodes(COUNT));
+  return twin;
+}
+
+/** Takes away the entries of some numbers. */
+function takeAway(k: Kernel, twin: Twin, numbers: readonly number[]): void {
+  for (let i = 0; i < numbers.length; i++) {
+    const { start, end } = numbered(twin, numbers[i] as number);
     replace(k, twin, start, end, []);
-    if (i % 40 === 0) compare(k, twin);
+  }
+}
+
+/** They go, in another order: nodes merge, the tree becomes lower. */
+function shrink(k: Kernel, twin: Twin, going: readonly number[]): void {
+  for (let i = 0; i < going.length; i += 10) {
+    compare(k, twin);
+    takeAway(k, twin, going.slice(i, i + 10));
     countNodes(k, twin, mostNodes(twin.entries.length));
   }
   destroy(k, twin);
 }
 
-/** Nodes of a tree whose leaves and inner nodes are not too small, but for a few. */
-function mostNodes(entries: number): number {
-  return entries === 0 ? 0 : 1 + Math.floor(entries / 3);
+/** So many entries are taken away by the thread: the explorer follows each access, and sees those to freed nodes. */
+const EXPLORED = 24;
+
+function growAndShrink(name: string, about: string, coming: readonly number[], going: readonly number[]): Scenario {
+  return scenario({
+    name: `vma/tree-${name}`,
+    about: `entries are put into a tree one by one, ${about}`,
+    quick: true,
+    setup: (k) => grow(k, coming),
+    threads: {
+      writer: (k, plan): readonly Entry[] => {
+        const twin = { ...plan };
+        takeAway(k, twin, going.slice(0, EXPLORED));
+        return twin.entries;
+      },
+    },
+    check: (k, plan, { writer }) => {
+      shrink(k, { ...plan, entries: writer }, going.slice(EXPLORED));
+      return null;
+    },
+  });
 }
 
-export const grows = scenario({
-  name: "vma/tree-grows",
-  about: "a tree that entries are put into one by one, and taken out of, in several orders",
-  quick: true,
-  setup: () => null,
-  threads: {
-    writer: (k): void => {
-      oneByOne(k, UP, DOWN);
-      oneByOne(k, DOWN, every(7));
-      oneByOne(k, every(97), UP);
-    },
-  },
-  check: () => null,
-});
+export const upwards = growAndShrink("upwards", "upwards, and taken out downwards", UP, DOWN);
+export const downwards = growAndShrink("downwards", "downwards, and taken out here and there", DOWN, every(7));
+export const scattered = growAndShrink("scattered", "here and there, and taken out upwards", every(97), UP);
 
 /** A tree that is built at once. */
 function build(k: Kernel, count: number): Twin {
   const twin = newTwin(k);
-  for (let i = 0; i < count; i++) twin.entries.push(entryAt(twin, 8 * i, 1 + (i % 8)));
+  twin.entries = Array.from({ length: count }, (_, i): Entry => entryAt(twin, 8 * i, 1 + (i % 8)));
   treeBuild(k, twin.mm, triples(twin.entries));
   return twin;
 }
-
-export const built = scenario({
-  name: "vma/tree-built",
-  about: "trees that are built at once, and destroyed: they have as few nodes as hold their entries, and leave none",
-  quick: true,
-  setup: () => null,
-  threads: {
-    writer: (k): void => {
-      for (const count of [0, 1, LEAF, LEAF + 1, LEAF * INNER, LEAF * INNER + 1, 400]) {
-        const twin = build(k, count);
-        compare(k, twin);
-        countNodes(k, twin, fewestNodes(count));
-        destroy(k, twin);
-      }
-    },
-  },
-  check: () => null,
-});
 
 /** A range that cuts no entry, and up to three entries to put there. */
 function anyChange(random: Random, twin: Twin): { low: number; high: number; entries: Entry[] } {
@@ -269,28 +277,38 @@ function anyChange(random: Random, twin: Twin): { low: number; high: number; ent
   return { low: BASE + low * PAGE_SIZE, high: BASE + high * PAGE_SIZE, entries };
 }
 
+function changeAtRandom(k: Kernel, twin: Twin, seed: number, changes: number): void {
+  const random = new Random(seed);
+  for (let i = 0; i < changes; i++) {
+    const { low, high, entries } = anyChange(random, twin);
+    replace(k, twin, low, high, entries);
+  }
+}
+
 export const changes = scenario({
   name: "vma/tree-changes",
   about: "ranges of a tree of three levels, small and large, are replaced by up to three entries",
   quick: true,
-  setup: () => null,
+  setup: (k) => build(k, PAGES / 8),
   threads: {
-    writer: (k): void => {
-      const random = new Random(1);
-      const twin = build(k, PAGES / 8);
-      for (let i = 0; i < 300; i++) {
-        const { low, high, entries } = anyChange(random, twin);
-        replace(k, twin, low, high, entries);
-        if (i % 20 === 0) compare(k, twin);
-        countNodes(k, twin, mostNodes(twin.entries.length));
-      }
-      compare(k, twin);
-      replace(k, twin, 0, BASE + PAGES * PAGE_SIZE, []);
-      compare(k, twin);
-      countNodes(k, twin, 0);
+    writer: (k, plan): readonly Entry[] => {
+      const twin = { ...plan, next: 1000 };
+      changeAtRandom(k, twin, 1, 20);
+      return twin.entries;
     },
   },
-  check: () => null,
+  check: (k, plan, { writer }) => {
+    const twin = { ...plan, entries: writer, next: 2000 };
+    for (let round = 0; round < 20; round++) {
+      compare(k, twin);
+      countNodes(k, twin, mostNodes(twin.entries.length));
+      changeAtRandom(k, twin, 2 + round, 10);
+    }
+    replace(k, twin, 0, BASE + PAGES * PAGE_SIZE, []);
+    compare(k, twin);
+    countNodes(k, twin, 0);
+    return null;
+  },
 });
 
 /** Gaps are kept in 31 bits of pages, addresses in 36. */
@@ -298,25 +316,52 @@ export const farApart = scenario({
   name: "vma/tree-far-apart",
   about: "a tree whose entries lie at both ends of the address space, and across the border of 32 bits of pages",
   quick: true,
+  setup: (k) => build(k, 40),
+  threads: {
+    writer: (k, plan): readonly Entry[] => {
+      const twin = { ...plan };
+      for (let i = 20; i >= 0; i--) {
+        const start = FAR_BELOW + 2 * i * PAGE_SIZE;
+        replace(k, twin, start, start + PAGE_SIZE, [{ start, end: start + PAGE_SIZE, vma: 100 + i }]);
+      }
+      const [start, end] = [WORD_BORDER - PAGE_SIZE, WORD_BORDER + 2 * PAGE_SIZE];
+      replace(k, twin, start, end, [{ start, end, vma: 200 }]);
+      return twin.entries;
+    },
+  },
+  check: (k, plan, { writer }) => {
+    const twin = { ...plan, entries: writer };
+    const [start, end] = [WORD_BORDER - PAGE_SIZE, WORD_BORDER + 2 * PAGE_SIZE];
+    compare(k, twin);
+    replace(k, twin, start, end, [
+      { start, end: WORD_BORDER, vma: 201 },
+      { start: WORD_BORDER, end, vma: 202 },
+    ]);
+    compare(k, twin);
+    destroy(k, twin);
+    return null;
+  },
+});
+
+export const built = scenario({
+  name: "vma/tree-built",
+  about: "trees that are built at once, and destroyed: they have as few nodes as hold their entries, and leave none",
+  quick: true,
   setup: () => null,
   threads: {
     writer: (k): void => {
-      const twin = build(k, 40);
-      for (let i = 20; i >= 0; i--) {
-        const start = FAR_BELOW + 2 * i * PAGE_SIZE;
-        replace(k, twin, start, start + PAGE_SIZE, [{ start, end: start + PAGE_SIZE, vma: twin.next++ }]);
-      }
-      compare(k, twin);
-      const [start, end] = [WORD_BORDER - PAGE_SIZE, WORD_BORDER + 2 * PAGE_SIZE];
-      replace(k, twin, start, end, [{ start, end, vma: twin.next++ }]);
-      compare(k, twin);
-      replace(k, twin, start, end, [
-        { start, end: WORD_BORDER, vma: twin.next++ },
-        { start: WORD_BORDER, end, vma: twin.next++ },
-      ]);
-      compare(k, twin);
-      destroy(k, twin);
+      for (const count of [0, 1, LEAF, LEAF + 1]) buildAndDestroy(k, count);
     },
   },
-  check: () => null,
+  check: (k) => {
+    for (const count of [LEAF * INNER, LEAF * INNER + 1, LEAF * INNER * INNER + 1]) buildAndDestroy(k, count);
+    return null;
+  },
 });
+
+function buildAndDestroy(k: Kernel, count: number): void {
+  const twin = build(k, count);
+  compare(k, twin);
+  countNodes(k, twin, fewestNodes(count));
+  destroy(k, twin);
+}
