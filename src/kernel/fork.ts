@@ -24,7 +24,6 @@ import {
   PF_EXITING,
   PF_FORKNOEXEC,
   PF_KTHREAD,
-  PF_RANDOMIZE,
   PF_SUPERPRIV,
   TASK_RUNNING,
 } from "./flags.ts";
@@ -128,7 +127,7 @@ function newTask(k: Kernel, parent: Ptr, pid: number, options: CloneOptions): Pt
   const { m } = k;
   const task = k.slab.alloc(Cache.task);
   for (const field of INHERITED) m.plainStore(task + field, m.load(parent + field));
-  const inheritedFlags = m.load(parent + TASK.flags) & ~(PF_SUPERPRIV | PF_KTHREAD | PF_RANDOMIZE);
+  const inheritedFlags = m.load(parent + TASK.flags) & ~(PF_SUPERPRIV | PF_KTHREAD);
   m.plainStore(task + TASK.flags, inheritedFlags | PF_FORKNOEXEC | (options.kernelThread === true ? PF_KTHREAD : 0));
   m.plainStore(task + TASK.usage, 1);
   m.plainStore(task + TASK.pid, pid);
