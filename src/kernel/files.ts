@@ -93,8 +93,9 @@ function dupFilesLocked(k: Kernel, old: Ptr): Ptr {
   const { m } = k;
   const oldTable = m.load(old + FILES.fdt);
   const used = m.load(old + FILES.nextFd);
-  const files = k.slab.alloc(Cache.files);
+  // First what may find no memory, where others have opened more since it was reserved.
   const table = fdtableNew(k, sizeClass(used));
+  const files = k.slab.alloc(Cache.files);
   for (let fd = 0; fd < used; fd++) {
     const file = m.load(slotOf(oldTable, fd));
     if (file === 0) continue;
@@ -128,31 +129,23 @@ export function putFiles(k: Kernel, files: Ptr): void {
  * @returns the descriptor, or -EMFILE above the largest table
  */
 export function installFd(k: Kernel, files: Ptr, file: Ptr, from = 0, closeOnExec = false): number {
-  let result: number;
   spinLock(k.t, files + FILES.fileLock, LockClass.files);
   try {
-    const fd = lowestFree(k, files, from);
-    result = fd < 0 ? fd : place(k, files, fd, file, closeOnExec);
+    return place(k, files, lowestFree(k, files, from), file, closeOnExec);
   } finally {
     spinUnlock(k.t, files + FILES.fileLock, LockClass.files);
   }
-  if (result >= 0) k.m.add(files + FILES.openFds, 1);
-  return result;
 }
 
 /** Puts a file under this very descriptor, which must be free (captured processes). @returns it, -EINVAL or -EMFILE */
 export function installFdAt(k: Kernel, files: Ptr, fd: number, file: Ptr, closeOnExec = false): number {
-  const { t, m } = k;
-  let result: number;
-  spinLock(t, files + FILES.fileLock, LockClass.files);
+  spinLock(k.t, files + FILES.fileLock, LockClass.files);
   try {
-    const taken = fd < m.load(files + FILES.nextFd) && m.load(slotOf(m.load(files + FILES.fdt), fd)) !== 0;
-    result = taken || fd < 0 ? -EINVAL : place(k, files, fd, file, closeOnExec);
+    const taken = fd < 0 || fdInFiles(k, files, fd) !== 0;
+    return taken ? -EINVAL : place(k, files, fd, file, closeOnExec);
   } finally {
-    spinUnlock(t, files + FILES.fileLock, LockClass.files);
+    spinUnlock(k.t, files + FILES.fileLock, LockClass.files);
   }
-  if (result >= 0) m.add(files + FILES.openFds, 1);
-  return result;
 }
 
 /** Makes a table as large as one for `slots` descriptors, or the largest there is (expand_files). */
@@ -279,17 +272,16 @@ function slotOf(table: Ptr, fd: number): Ptr {
   return table + FDTABLE.slots + SLOT * fd;
 }
 
-/** @pre fileLock held */
+/** The lowest free descriptor ≥ `from`, which may be beyond the largest table. @pre fileLock held */
 function lowestFree(k: Kernel, files: Ptr, from: number): number {
   const { m } = k;
   const used = m.load(files + FILES.nextFd);
   const table = m.load(files + FILES.fdt);
   for (let fd = from; fd < used; fd++) if (m.load(slotOf(table, fd)) === 0) return fd;
-  const fd = Math.max(from, used);
-  return fd < (FDTABLE_SIZES[FDTABLE_SIZES.length - 1] as number) ? fd : -EMFILE;
+  return Math.max(from, used);
 }
 
-/** @pre fileLock held; `fd` is free */
+/** @returns `fd`, or -EMFILE if it is beyond the largest table. @pre fileLock held; `fd` is free */
 function place(k: Kernel, files: Ptr, fd: number, file: Ptr, cloexec: boolean): number {
   const { m } = k;
   const size = sizeClass(fd + 1);
@@ -300,6 +292,7 @@ function place(k: Kernel, files: Ptr, fd: number, file: Ptr, cloexec: boolean): 
   m.store(slot, file);
   // nextFd is one above the highest descriptor ever used.
   if (fd >= m.load(files + FILES.nextFd)) m.store(files + FILES.nextFd, fd + 1);
+  m.add(files + FILES.openFds, 1);
   return fd;
 }
 
