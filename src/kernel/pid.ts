@@ -53,11 +53,14 @@ export function freePid(k: Kernel, pid: number): void {
   spinUnlock(t, HOST.pidLock, LockClass.registry);
 }
 
-/** Publishes a task under its pid. @pre tasklist lock held; the task is complete */
+/**
+ * Publishes a task under its pid (attach_pid). It is listed before it is found, and still when it no longer is: whom a
+ * look-up finds, no listing after it misses. @pre tasklist lock held; the task is complete
+ */
 export function hashPid(k: Kernel, pid: number, task: Ptr, leader: boolean): void {
   const { m } = k;
-  m.store(m.load(HOST.pidTask) + pid, task);
   if (leader) setBit(k, m.load(HOST.pidLeaders), pid, false);
+  m.store(m.load(HOST.pidTask) + pid, task);
 }
 
 /** A thread or zombie by pid, or NULL. @pre RCU */
