@@ -151,10 +151,7 @@ function parentIgnoresChildren(k: Kernel, signal: Ptr): boolean {
   return ((m.load(sighand + SIGHAND.ignored) >>> (SIGCHLD - 1)) & 1) !== 0;
 }
 
-/**
- * Hands all children to the nearest subreaper, or init (forget_original_parent). What is dead already is reaped at once:
- * init does nothing else. @pre tasklist lock held
- */
+/** Hands all children to the nearest subreaper, or init (forget_original_parent). @pre tasklist lock held */
 function reparentChildren(k: Kernel, signal: Ptr): void {
   const { m } = k;
   const reaper = findReaper(k, signal);
@@ -162,11 +159,19 @@ function reparentChildren(k: Kernel, signal: Ptr): void {
     unlinkChild(k, child);
     linkChild(k, reaper, child);
     const leader = m.load(child + SIGNAL.leader);
-    if (reaper === m.load(HOST.initSignal) && isReapable(k, leader, child)) {
-      addChildTimes(k, reaper, leader, child);
-      releaseTask(k, leader);
-    }
+    if (isReapable(k, leader, child)) adoptZombie(k, reaper, leader, child);
   }
+}
+
+/**
+ * An orphan that is dead already (reparent_leader): who ignores SIGCHLD never has zombies, and init, which does nothing
+ * else, waits for it at once. @pre tasklist lock held
+ */
+function adoptZombie(k: Kernel, reaper: Ptr, leader: Ptr, signal: Ptr): void {
+  const ignored = parentIgnoresChildren(k, signal);
+  const waits = reaper === k.m.load(HOST.initSignal);
+  if (waits && !ignored) addChildTimes(k, reaper, leader, signal);
+  if (waits || ignored) releaseTask(k, leader);
 }
 
 /** find_new_reaper. What init leaves behind, which no kernel outlives, goes to the idle task. @pre tasklist lock held */

@@ -42,7 +42,7 @@ import type { Ptr } from "../../sync/atomics.ts";
 import { words } from "../model.ts";
 import { scenario } from "../scenario.ts";
 import type { Facts } from "./machine-kit.ts";
-import { firstDifference, inventory, judgeInventory, markWords, pick, wordsOf } from "./machine-kit.ts";
+import { firstDifference, inventory, judgeInventory, markWords, newToken, pick, wordsOf } from "./machine-kit.ts";
 import { endAndReap, reapZombie, reclaimNow, start, taskOfPid } from "./pid-kit.ts";
 
 const [PARENT, CHILD] = [40, 41];
@@ -208,12 +208,6 @@ const KINDS: readonly (readonly [flags: number, shares: readonly Resource[]])[] 
   [CLONE_SYSVSEM, ["sysvsemUndo"]],
 ];
 
-function tokenOf(k: Kernel): Ptr {
-  const token = k.slab.alloc(Cache.token);
-  k.m.plainStore(token + TOKEN.count, 1);
-  return token;
-}
-
 /** A new task of some flags, and its end. */
 function cloneAndEnd(k: Kernel, flags: number, shares: readonly Resource[]): string | null {
   const parent = taskOfPid(k, PARENT);
@@ -279,7 +273,7 @@ export const clones = scenario({
   threads: {
     parent: (k): string | null => {
       start(k, 1, 0, { pid: PARENT });
-      k.m.store(taskOfPid(k, PARENT) + TASK.ioContext, tokenOf(k));
+      k.m.store(taskOfPid(k, PARENT) + TASK.ioContext, newToken(k));
       for (const [flags, shares] of KINDS) {
         const wrong = cloneAndEnd(k, flags, shares);
         if (wrong !== null) return `with flags ${flags}: ${wrong}`;
@@ -496,11 +490,11 @@ interface Found {
   readonly group: Facts;
 }
 
-/** Looks for a process in the list and in the table. */
+/** Looks for a process in the table, and then in the list. */
 function look(k: Kernel): Found | null {
-  const listed = nextTgid(k, CHILD);
   const task = findTask(k, CHILD);
-  if (task === 0) return listed === CHILD ? { listed, task: {}, group: {} } : null;
+  if (task === 0) return null;
+  const listed = nextTgid(k, CHILD);
   return { listed, task: wordsOf(k, task, TASK), group: wordsOf(k, signalOf(k, task), SIGNAL) };
 }
 
@@ -516,6 +510,7 @@ export const published = scenario({
   check: (k, plan, { reader }) => {
     const wrong = judgeChild(k, plan);
     if (wrong !== null || reader === null) return wrong;
+    if (reader.listed !== CHILD) return "the process was found, and not listed after that";
     const child = taskOfPid(k, CHILD);
     return (
       firstDifference("the found task", reader.task, wordsOf(k, child, TASK)) ??

@@ -1,7 +1,7 @@
 /** What a whole machine holds: objects, tasks, pages; and what is left of it when all that was started has ended. */
-import { cacheName } from "../../kernel/caches.ts";
+import { Cache, cacheName } from "../../kernel/caches.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { HOST } from "../../kernel/layout.ts";
+import { HOST, TOKEN } from "../../kernel/layout.ts";
 import { MAX_CACHES } from "../../shm/slab.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 
@@ -46,6 +46,13 @@ export function judgeInventory(k: Kernel, before: Inventory): string | null {
     if (now[i] !== before[i]) return `${what}: ${now[i]}, and ${before[i]} before`;
   }
   return null;
+}
+
+/** A token with one reference: what kcmp calls an I/O context. */
+export function newToken(k: Kernel): Ptr {
+  const token = k.slab.alloc(Cache.token);
+  k.m.plainStore(token + TOKEN.count, 1);
+  return token;
 }
 
 /** Numbers by name. */
