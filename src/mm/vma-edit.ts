@@ -41,7 +41,6 @@ export function reserveOperation(k: Kernel): boolean {
 
 /** The VMA that ends exactly at `address`, or NULL. */
 export function vmaEndingAt(k: Kernel, mm: Ptr, address: number): Ptr {
-  if (address === 0) return NULL;
   const vma = findVma(k, mm, address - 1);
   return vma !== NULL && vmaEnd(k.m, vma) === address ? vma : NULL;
 }

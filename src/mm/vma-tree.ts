@@ -148,7 +148,7 @@ export interface TreeEdit {
   root: Ptr;
   /** Published nodes that the new tree no longer has. */
   readonly retired: Ptr[];
-  /** New nodes, which nobody else can see yet. */
+  /** New nodes, which nobody else can see yet; some may have been discarded again. */
   readonly fresh: Ptr[];
 }
 
@@ -272,7 +272,6 @@ function topOf(k: Kernel, edit: TreeEdit, list: number[], level: number): Ptr {
 }
 
 function buildUp(k: Kernel, edit: TreeEdit, list: number[], level: number): Ptr {
-  if (list.length === 0) return NULL;
   return topOf(k, edit, writeNodes(k, edit, list, level), level);
 }
 
@@ -333,13 +332,8 @@ function writeNode(
 
 /** The new tree will not have this node. */
 function discard(k: Kernel, edit: TreeEdit, node: Ptr): void {
-  const at = edit.fresh.indexOf(node);
-  if (at < 0) {
-    edit.retired.push(node);
-    return;
-  }
-  edit.fresh.splice(at, 1);
-  k.slab.free(node);
+  if (edit.fresh.includes(node)) k.slab.free(node);
+  else edit.retired.push(node);
 }
 
 function discardTree(k: Kernel, edit: TreeEdit, node: Ptr): void {

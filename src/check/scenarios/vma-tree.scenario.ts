@@ -216,9 +216,10 @@ function takeAway(k: Kernel, twin: Twin, numbers: readonly number[]): void {
 
 /** They go, in another order: nodes merge, the tree becomes lower. */
 function shrink(k: Kernel, twin: Twin, going: readonly number[]): void {
-  for (let i = 0; i < going.length; i += 10) {
+  const bySteps = going.length - 20;
+  for (let i = 0; i < going.length; i += i < bySteps ? 10 : 1) {
     compare(k, twin);
-    takeAway(k, twin, going.slice(i, i + 10));
+    takeAway(k, twin, going.slice(i, i + (i < bySteps ? 10 : 1)));
     countNodes(k, twin, mostNodes(twin.entries.length));
   }
   destroy(k, twin);
@@ -365,3 +366,22 @@ function buildAndDestroy(k: Kernel, count: number): void {
   countNodes(k, twin, fewestNodes(count));
   destroy(k, twin);
 }
+
+/** The thread's nodes lie side by side: who reads beyond the end of one finds a freed one. */
+export const emptied = scenario({
+  name: "vma/tree-emptied",
+  about: "a tree of two full leaves, whose entries go from its lower end on: a leaf is left, then nothing",
+  quick: true,
+  setup: () => null,
+  threads: {
+    writer: (k): void => {
+      const twin = build(k, 2 * LEAF);
+      while (twin.entries.length > 0) {
+        const { start, end } = twin.entries[0] as Entry;
+        replace(k, twin, start, end, []);
+      }
+      destroy(k, twin);
+    },
+  },
+  check: () => null,
+});
