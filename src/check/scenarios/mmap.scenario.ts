@@ -238,7 +238,9 @@ export const fullSpaces = scenario({
   name: "mmap/full",
   about: "an address space that is full below mmap_base, or has one hole, or has none: what is left is found",
   quick: true,
-  setup: (k) => ({ spaces: [0, MMAP_BASE, MMAP_BASE, MMAP_BASE].map((base) => emptySpace(k, base)) }),
+  setup: (k) => ({
+    spaces: [emptySpace(k, 0), emptySpace(k, MMAP_BASE), emptySpace(k, MMAP_BASE), emptySpace(k, MMAP_BASE)],
+  }),
   threads: {
     mapper: (k, { spaces: [top = NULL, above = NULL, hole = NULL, guarded = NULL] }): number[] => {
       must(ask(k, above, MMAP_MIN_ADDR, MMAP_BASE - MMAP_MIN_ADDR, RW, MAP_FIXED));
