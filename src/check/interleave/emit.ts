@@ -10,6 +10,7 @@
 import ts from "typescript";
 import { blankSourceFile } from "ts-blank-space";
 import type { Site } from "../explore/report.ts";
+import { FIND_BACKEND } from "./backend.ts";
 import type { Colours } from "./colour.ts";
 import { keyOf } from "./declarations.ts";
 import type { AccessFact, Facts } from "./facts.ts";
@@ -17,7 +18,7 @@ import { textOf } from "./facts.ts";
 import { valueImports } from "./sources.ts";
 
 /** What stands before the first line: where the accesses go. */
-export const PROLOGUE = 'const $ = globalThis[Symbol.for("synthproc.interleave")]; ';
+export const PROLOGUE = `const $ = ${FIND_BACKEND}; `;
 
 /** Text inserted before the character at `at` of the blanked source. */
 export interface Insertion {

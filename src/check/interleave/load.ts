@@ -47,8 +47,8 @@ export class ScenarioFileError extends Error {
 }
 
 /**
- * Loads a tree that build.ts has written. The backend has to stand in place: the code takes it from
- * `globalThis[Symbol.for("synthproc.interleave")]` when it's loaded.
+ * Loads a tree that build.ts has written. The backend has to be installed (backend.ts): the code takes it
+ * when it's loaded.
  *
  * @throws ScenarioFileError if a scenario file exports something else, or a name stands for two scenarios
  */

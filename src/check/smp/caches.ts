@@ -1,8 +1,9 @@
 /** Which CPU has which cache line, and what accesses cost that nobody has to wait for. */
 import type { Ptr } from "../../sync/atomics.ts";
+import { WordOp } from "../interleave/backend.ts";
 import type { MachineCounts } from "./counts.ts";
 import type { Cpu, OpId } from "./cpu.ts";
-import { Op, isReading } from "./cpu.ts";
+import { isReading } from "./cpu.ts";
 import { Line } from "./line.ts";
 import type { Prices } from "./prices.ts";
 
@@ -87,6 +88,6 @@ export class Caches {
   }
 
   private hitPrice(op: OpId): number {
-    return isReading(op) || op === Op.store ? this.prices.hit : this.prices.rmw;
+    return isReading(op) || op === WordOp.store ? this.prices.hit : this.prices.rmw;
   }
 }

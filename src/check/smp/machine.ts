@@ -11,14 +11,15 @@
  * CPUs has no limit of its own, and what the code computes between its accesses takes no time unless it says so.
  */
 import type { Memory, Ptr } from "../../sync/atomics.ts";
+import type { Result, WordOpId } from "../interleave/backend.ts";
+import { WordOp, perform } from "../interleave/backend.ts";
 import type { Event } from "./agenda.ts";
 import { Agenda, What } from "./agenda.ts";
-import type { Result } from "./backend.ts";
 import { Backend } from "./backend.ts";
 import { Caches } from "./caches.ts";
 import { MachineCounts } from "./counts.ts";
-import type { OpId, VirtualThread } from "./cpu.ts";
-import { Cpu, Op, isReading, wouldSleep } from "./cpu.ts";
+import type { VirtualThread } from "./cpu.ts";
+import { Cpu, NO_OP, isReading, wouldSleep } from "./cpu.ts";
 import type { Line } from "./line.ts";
 import type { Prices } from "./prices.ts";
 import { PRICES } from "./prices.ts";
@@ -103,7 +104,7 @@ export class VirtualMachine extends Backend {
   }
 
   /** Done at once if its moment doesn't matter, else noted. */
-  protected step(site: number, m: Memory, op: OpId, at: Ptr, a: number, b: number): Result {
+  protected access(op: WordOpId, site: number, m: Memory, at: Ptr, a: number, b: number): Result {
     const cpu = this.current;
     cpu.clock += this.siteWork[site] ?? 0;
     cpu.op = op;
@@ -112,7 +113,7 @@ export class VirtualMachine extends Backend {
     cpu.a = a;
     cpu.b = b;
     if (!this.atOnce(cpu)) return undefined;
-    cpu.op = Op.none;
+    cpu.op = NO_OP;
     return this.perform(cpu, m, op);
   }
 
@@ -130,7 +131,7 @@ export class VirtualMachine extends Backend {
       return true;
     }
     if (line.contended) return this.hits(cpu, line);
-    if (op === Op.load || op === Op.loadU32) {
+    if (op === WordOp.load || op === WordOp.loadU32) {
       this.caches.read(cpu, line);
       return true;
     }
@@ -143,7 +144,7 @@ export class VirtualMachine extends Backend {
    * their moment in any case.
    */
   private hits(cpu: Cpu, line: Line<Cpu>): boolean {
-    if (cpu.op >= Op.wait || !this.ahead(cpu, line) || !this.caches.has(cpu, line)) return false;
+    if (cpu.op >= WordOp.wait || !this.ahead(cpu, line) || !this.caches.has(cpu, line)) return false;
     this.caches.hit(cpu);
     return true;
   }
@@ -162,7 +163,7 @@ export class VirtualMachine extends Backend {
   private happen({ time, what, cpu, line, sleep }: Event): void {
     switch (what) {
       case What.turn:
-        if (cpu.op === Op.none) this.resume(cpu, cpu.result);
+        if (cpu.op === NO_OP) this.resume(cpu, cpu.result);
         else this.begin(cpu);
         return;
       case What.arrival:
@@ -181,7 +182,7 @@ export class VirtualMachine extends Backend {
   private resume(cpu: Cpu, result: number | boolean): void {
     this.counts.turns++;
     this.current = cpu;
-    cpu.op = Op.none;
+    cpu.op = NO_OP;
     cpu.result = 0;
     const { done } = (cpu.thread as VirtualThread).next(result);
     if (done !== true) this.agenda.enter(cpu.clock, What.turn, cpu);
@@ -203,41 +204,15 @@ export class VirtualMachine extends Backend {
   /** Does what the CPU has come for, and lets its thread go on. */
   private finish(cpu: Cpu): void {
     if (wouldSleep(cpu)) this.sleepers.add(cpu);
-    else this.resume(cpu, this.perform(cpu, cpu.m as Memory, cpu.op));
+    else this.resume(cpu, this.perform(cpu, cpu.m as Memory, cpu.op as WordOpId));
   }
 
-  private perform(cpu: Cpu, m: Memory, op: OpId): number | boolean {
+  private perform(cpu: Cpu, m: Memory, op: WordOpId): number | boolean {
     const { at, a, b } = cpu;
-    switch (op) {
-      case Op.load:
-        return m.load(at);
-      case Op.loadU32:
-        return m.loadU32(at);
-      case Op.store:
-        m.store(at, a);
-        return 0;
-      case Op.add:
-        return m.add(at, a);
-      case Op.or:
-        return m.or(at, a);
-      case Op.and:
-        return m.and(at, a);
-      case Op.exchange:
-        return m.exchange(at, a);
-      case Op.compareExchange:
-        return this.compareExchangeCounted(m, at, a, b);
-      case Op.wait:
-        return true;
-      case Op.notify:
-        return this.sleepers.notify(cpu, at, a);
-      default:
-        return 0;
-    }
-  }
-
-  private compareExchangeCounted(m: Memory, at: Ptr, expected: number, desired: number): number {
-    const found = m.compareExchange(at, expected, desired);
-    if (found !== (expected | 0)) this.counts.failedSwaps++;
+    if (op === WordOp.notify) return this.sleepers.notify(cpu, at, a);
+    if (op >= WordOp.wait) return op === WordOp.wait ? true : 0;
+    const found = perform(op, m, at, a, b);
+    if (op === WordOp.compareExchange && found !== (a | 0)) this.counts.failedSwaps++;
     return found;
   }
 }

@@ -2,6 +2,7 @@
 import { mean, quantileSorted } from "simple-statistics";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Random } from "../../kernel/random.ts";
+import { installBackend } from "../interleave/backend.ts";
 import type { LoadedProgram, Steps } from "../interleave/load.ts";
 import { loadProgram } from "../interleave/load.ts";
 import type { Form } from "../scenario.ts";
@@ -126,7 +127,7 @@ export class Simulator {
   /** @param dir the tree of a transformed program */
   static async load(dir: string): Promise<Simulator> {
     const machine = new VirtualMachine();
-    Reflect.set(globalThis, Symbol.for("synthproc.interleave"), machine);
+    installBackend(machine);
     return new Simulator(machine, await loadProgram(dir));
   }
 

@@ -1,10 +1,11 @@
 /** CPUs whose threads sleep, until they are woken or have slept for long enough. */
 import type { Ptr } from "../../sync/atomics.ts";
+import { WordOp } from "../interleave/backend.ts";
 import type { Agenda } from "./agenda.ts";
 import { What } from "./agenda.ts";
 import type { MachineCounts } from "./counts.ts";
 import type { Cpu } from "./cpu.ts";
-import { Op } from "./cpu.ts";
+import { NO_OP } from "./cpu.ts";
 import type { Prices } from "./prices.ts";
 
 const NS_PER_MS = 1e6;
@@ -56,8 +57,8 @@ export class Sleepers {
   private wake(cpu: Cpu, now: number, notified: boolean): void {
     cpu.sleep = -1;
     cpu.clock = now + this.prices.latency;
-    cpu.result = cpu.op === Op.nap ? 0 : notified;
-    cpu.op = Op.none;
+    cpu.result = cpu.op === WordOp.nap ? 0 : notified;
+    cpu.op = NO_OP;
     this.agenda.enter(cpu.clock, What.turn, cpu);
   }
 }

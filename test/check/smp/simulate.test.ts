@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { installBackend } from "../../../src/check/interleave/backend.ts";
 import { ProgramBuilder } from "../../../src/check/interleave/build.ts";
 import { loadProgram } from "../../../src/check/interleave/load.ts";
 import type { LoadedProgram, Steps } from "../../../src/check/interleave/load.ts";
@@ -46,7 +47,7 @@ describe("what CPUs read and write together", () => {
 
   async function loaded(edits: readonly Edit[] = []): Promise<{ machine: VirtualMachine; program: LoadedProgram }> {
     const machine = new VirtualMachine();
-    Reflect.set(globalThis, Symbol.for("synthproc.interleave"), machine);
+    installBackend(machine);
     return { machine, program: await loadProgram(built(ENTRIES, edits)) };
   }
 

@@ -1,6 +1,7 @@
 /** A thread that explores scenarios over the program with all mutants in it, one mutant after another. */
 import { parentPort, workerData } from "node:worker_threads";
 import { explore } from "../../../src/check/explore/explore.ts";
+import { runtime } from "../../../src/check/explore/machine/runtime.ts";
 import type { Report } from "../../../src/check/explore/report.ts";
 import { loadProgram } from "../../../src/check/interleave/load.ts";
 import { scenarioOf } from "../../../mount/check/explorer.ts";
@@ -41,9 +42,7 @@ const NONE = -1;
 /** Executions from which is learnt which mutants a trial reaches, should its exploration come to no end. */
 const SAMPLE = { kind: "sampled", runs: 300, depth: 3 } as const;
 
-const backend = (globalThis as unknown as Record<symbol, { mutant?: (number: number) => boolean }>)[
-  Symbol.for("synthproc.interleave")
-] as { mutant: (number: number) => boolean };
+const backend = runtime as typeof runtime & { mutant: (number: number) => boolean };
 let active = NONE;
 const isActive = (number: number): boolean => number === active;
 backend.mutant = isActive;

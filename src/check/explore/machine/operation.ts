@@ -1,18 +1,9 @@
 /** What a thread does to shared memory, as a number. */
+import { WordOp } from "../../interleave/backend.ts";
 
 /** Operations. Those up to `notify` are methods of Memory that may be delayed. */
 export const Op = {
-  load: 0,
-  loadU32: 1,
-  store: 2,
-  add: 3,
-  or: 4,
-  and: 5,
-  exchange: 6,
-  compareExchange: 7,
-  wait: 8,
-  nap: 9,
-  notify: 10,
+  ...WordOp,
   /** A sleep that runs out of time. */
   timeout: 11,
   /** A woken thread goes on; only shown. */

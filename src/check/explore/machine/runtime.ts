@@ -6,6 +6,8 @@
  */
 import type { Ptr } from "../../../sync/atomics.ts";
 import { Memory } from "../../../sync/atomics.ts";
+import type { Result, WordOpId } from "../../interleave/backend.ts";
+import { WordAccesses, installBackend, perform } from "../../interleave/backend.ts";
 import { Arena } from "./arena.ts";
 import { Behaviour, ENDED } from "./behaviour.ts";
 import { Contents } from "./contents.ts";
@@ -36,12 +38,10 @@ export interface Accesses {
   strayed(op: number, site: number, at: Ptr): void;
 }
 
-type Result = number | boolean | undefined;
-
 /** No answers are given again. */
 const NONE: readonly number[] = [];
 
-export class Runtime {
+export class Runtime extends WordAccesses {
   /** Accesses that the current thread may still do at once. */
   budget = 0;
   /** None while a scenario is set up. */
@@ -125,54 +125,10 @@ export class Runtime {
     const { behaviour } = this;
     for (let op = behaviour.op; op < ENDED; op = behaviour.op) {
       const { site, at, a, b } = behaviour;
-      const answer = op <= Op.notify ? this.make(op as OpId, site, at, a, b) : this.makePlain(op, site, at, a, b);
+      const answer = op <= Op.notify ? this.make(op as WordOpId, site, at, a, b) : this.makePlain(op, site, at, a, b);
       if (answer === undefined) return;
       behaviour.answer(answer);
     }
-  }
-
-  load(site: number, m: Memory, at: Ptr): Result {
-    return this.access(Op.load, site, m, at, 0, 0);
-  }
-
-  loadU32(site: number, m: Memory, at: Ptr): Result {
-    return this.access(Op.loadU32, site, m, at, 0, 0);
-  }
-
-  store(site: number, m: Memory, at: Ptr, value: number): Result {
-    return this.access(Op.store, site, m, at, value, 0);
-  }
-
-  add(site: number, m: Memory, at: Ptr, delta: number): Result {
-    return this.access(Op.add, site, m, at, delta, 0);
-  }
-
-  or(site: number, m: Memory, at: Ptr, bits: number): Result {
-    return this.access(Op.or, site, m, at, bits, 0);
-  }
-
-  and(site: number, m: Memory, at: Ptr, bits: number): Result {
-    return this.access(Op.and, site, m, at, bits, 0);
-  }
-
-  exchange(site: number, m: Memory, at: Ptr, value: number): Result {
-    return this.access(Op.exchange, site, m, at, value, 0);
-  }
-
-  compareExchange(site: number, m: Memory, at: Ptr, expected: number, desired: number): Result {
-    return this.access(Op.compareExchange, site, m, at, expected, desired);
-  }
-
-  wait(site: number, m: Memory, at: Ptr, expected: number, _timeoutMs: number): Result {
-    return this.access(Op.wait, site, m, at, expected, 0);
-  }
-
-  nap(site: number, m: Memory, at: Ptr, expected: number, _timeoutMs: number): Result {
-    return this.access(Op.nap, site, m, at, expected, 0);
-  }
-
-  notify(site: number, m: Memory, at: Ptr, count: number): Result {
-    return this.access(Op.notify, site, m, at, count, 0);
   }
 
   plainStore(site: number, m: Memory, at: Ptr, value: number): void {
@@ -224,8 +180,8 @@ export class Runtime {
   }
 
   /** An access of code. */
-  private access(op: OpId, site: number, m: Memory, at: Ptr, first: number, second: number): Result {
-    if (this.machine === null) return perform(op, m, at, first, second);
+  protected access(op: WordOpId, site: number, m: Memory, at: Ptr, first: number, second: number): Result {
+    if (this.machine === null) return alone(op, m, at, first, second);
     if (!(at >= 0 && at < this.arena.words.length)) throw new RangeError(`no word of the arena: ${at}`);
     const a = first | 0;
     const b = second | 0;
@@ -252,7 +208,7 @@ export class Runtime {
   }
 
   /** Makes an access, at once or by the machine. */
-  private make(op: OpId, site: number, at: Ptr, a: number, b: number): number | undefined {
+  private make(op: WordOpId, site: number, at: Ptr, a: number, b: number): number | undefined {
     if (op <= Op.loadU32) {
       if ((this.flags[at] & this.readMask) === this.readWant && --this.budget > 0) return this.arena.words[at];
     } else if (op <= Op.compareExchange && (this.flags[at] & this.writeMask) === this.writeWant && --this.budget > 0) {
@@ -327,40 +283,14 @@ export function resultOf(op: number, answer: number | undefined): Result {
 }
 
 /** Makes an access as it is, for setup. */
-function perform(op: OpId, m: Memory, at: Ptr, a: number, b: number): number | boolean {
-  switch (op) {
-    case Op.load:
-      return m.load(at);
-    case Op.loadU32:
-      return m.loadU32(at);
-    case Op.store:
-      m.store(at, a);
-      return 0;
-    case Op.add:
-      return m.add(at, a);
-    case Op.or:
-      return m.or(at, a);
-    case Op.and:
-      return m.and(at, a);
-    case Op.exchange:
-      return m.exchange(at, a);
-    case Op.compareExchange:
-      return m.compareExchange(at, a, b);
-    case Op.notify:
-      return m.notify(at, a);
-    case Op.wait:
-    case Op.nap:
-      if (m.load(at) === a) throw new Error("setup of a scenario sleeps");
-      return op === Op.wait ? true : 0;
-    default:
-      throw new Error(`no access: ${op}`);
-  }
+function alone(op: WordOpId, m: Memory, at: Ptr, a: number, b: number): number | boolean {
+  if (op === Op.notify) return m.notify(at, a);
+  if (op !== Op.wait && op !== Op.nap) return perform(op, m, at, a, b);
+  if (m.load(at) === a) throw new Error("setup of a scenario sleeps");
+  return op === Op.wait ? true : 0;
 }
 
 /** The backend of this process. */
 export const runtime = new Runtime();
 
-/** Where transformed modules look for their backend. */
-export const BACKEND = Symbol.for("synthproc.interleave");
-
-(globalThis as Record<symbol, unknown>)[BACKEND] = runtime;
+installBackend(runtime);
