@@ -31,7 +31,7 @@ const FACTS: CallerFacts = {
   groups: () => [],
 };
 
-const HOST_VIEW: HostView = {
+export const HOST_VIEW: HostView = {
   ...{ hostname: "model", domainname: "", release: "", version: "", versionText: "", bootId: "", commandLine: "" },
   ...{ cpuModel: "", cpuMhz: 0, cpus: 1, mountinfo: [], interfaces: [], disks: [], rawFiles: {} },
   ...{ realProc: "", netOf: "self", mountsOf: "self" },
