@@ -1,5 +1,6 @@
 /**
- * The VMA tree by itself: one thread changes it in many ways, and it holds what a plain list holds after the same changes.
+ * The VMA tree by itself: one thread changes it in many ways, and it holds what a plain list holds after the same changes;
+ * and somebody walks over it meanwhile.
  * The numbers that stand for VMAs are no VMAs: the tree doesn't look at them.
  */
 import { Cache } from "../../kernel/caches.ts";
@@ -20,6 +21,7 @@ import {
 } from "../../mm/vma-tree.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
+import { rcuReadLock, rcuReadUnlock } from "../../sync/rcu.ts";
 import type { Scenario } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
 
@@ -28,7 +30,7 @@ const LEAF = 15;
 const INNER = 12;
 /** Where most entries lie: page numbers there need more than 32 bits. */
 const BASE = 0x7f0000000000;
-const PAGES = 4000;
+const PAGES = 2000;
 /** An entry this far below leaves a gap of more pages than fit into 31 bits. */
 const FAR_BELOW = 0x10000;
 /** The address of page 2 ** 32. */
@@ -173,7 +175,7 @@ function destroy(k: Kernel, twin: Twin): void {
 }
 
 /** How many entries come and go one by one. */
-const COUNT = 240;
+const COUNT = 160;
 
 /** The numbers below COUNT, from `first` on in steps that have no factor in common with it. */
 function every(step: number, first = 0): number[] {
@@ -199,7 +201,7 @@ function grow(k: Kernel, coming: readonly number[]): Twin {
   for (let i = 0; i < COUNT; i++) {
     const entry = numbered(twin, coming[i] as number);
     replace(k, twin, entry.start, entry.end, [entry]);
-    if (i % 40 === 0) compare(k, twin);
+    if (i % 50 === 0) compare(k, twin);
   }
   compare(k, twin);
   countNodes(k, twin, mostNodes(COUNT));
@@ -216,10 +218,10 @@ function takeAway(k: Kernel, twin: Twin, numbers: readonly number[]): void {
 
 /** They go, in another order: nodes merge, the tree becomes lower. */
 function shrink(k: Kernel, twin: Twin, going: readonly number[]): void {
-  const bySteps = going.length - 20;
-  for (let i = 0; i < going.length; i += i < bySteps ? 10 : 1) {
+  const few = going.length - 16;
+  for (let i = 0; i < going.length; i += i < few ? 20 : 1) {
     compare(k, twin);
-    takeAway(k, twin, going.slice(i, i + (i < bySteps ? 10 : 1)));
+    takeAway(k, twin, going.slice(i, i < few ? i + 20 : i + 1));
     countNodes(k, twin, mostNodes(twin.entries.length));
   }
   destroy(k, twin);
@@ -263,7 +265,7 @@ function build(k: Kernel, count: number): Twin {
 /** A range that cuts no entry, and up to three entries to put there. */
 function anyChange(random: Random, twin: Twin): { low: number; high: number; entries: Entry[] } {
   let low = random.below(PAGES - 100);
-  let high = Math.min(PAGES, low + 1 + random.below(random.below(6) === 0 ? 900 : 30));
+  let high = Math.min(PAGES, low + 1 + random.below(random.below(6) === 0 ? 400 : 30));
   for (const { start, end } of twin.entries) {
     const [from, to] = [(start - BASE) / PAGE_SIZE, (end - BASE) / PAGE_SIZE];
     if (from < low && to > low) low = from;
@@ -290,7 +292,7 @@ export const changes = scenario({
   name: "vma/tree-changes",
   about: "ranges of a tree of three levels, small and large, are replaced by up to three entries",
   quick: true,
-  setup: (k) => build(k, PAGES / 8),
+  setup: (k) => build(k, 250),
   threads: {
     writer: (k, plan): readonly Entry[] => {
       const twin = { ...plan, next: 1000 };
@@ -300,10 +302,10 @@ export const changes = scenario({
   },
   check: (k, plan, { writer }) => {
     const twin = { ...plan, entries: writer, next: 2000 };
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 10; round++) {
       compare(k, twin);
       countNodes(k, twin, mostNodes(twin.entries.length));
-      changeAtRandom(k, twin, 2 + round, 10);
+      changeAtRandom(k, twin, 2 + round, 12);
     }
     replace(k, twin, 0, BASE + PAGES * PAGE_SIZE, []);
     compare(k, twin);
@@ -355,7 +357,7 @@ export const built = scenario({
     },
   },
   check: (k) => {
-    for (const count of [LEAF * INNER, LEAF * INNER + 1, LEAF * INNER * INNER + 1]) buildAndDestroy(k, count);
+    for (const count of [LEAF * INNER, LEAF * INNER + 1]) buildAndDestroy(k, count);
     return null;
   },
 });
@@ -384,4 +386,76 @@ export const emptied = scenario({
     },
   },
   check: () => null,
+});
+
+/** What a walk has found behind a position; all in bytes, `vma` is NULL at the end. */
+interface Step extends Entry {
+  readonly position: number;
+}
+
+/** Goes on from a position, as long as the tree has something, but not farther than so many entries. */
+function walk(k: Kernel, mm: Ptr, position: number, most: number): Step[] {
+  const iter = new VmaIter();
+  const steps: Step[] = [];
+  rcuReadLock(k.t);
+  vmaIterInit(iter, position);
+  for (let i = 0; i < most; i++) {
+    const asked = iter.index;
+    const vma = vmaNext(k, mm, iter);
+    steps.push({ position: asked, start: iter.start, end: iter.end, vma });
+    if (vma === NULL) break;
+  }
+  rcuReadUnlock(k.t);
+  return steps;
+}
+
+/** Each step is true of one moment, and of none before that of the step before. */
+function judgeSteps(steps: readonly Step[], states: readonly (readonly Entry[])[]): string | null {
+  let moment = 0;
+  for (const { position, start, end, vma } of steps) {
+    const isTrue = (state: readonly Entry[]): boolean => {
+      const next = state.find((entry) => entry.end > position);
+      if (next === undefined) return vma === NULL;
+      return next.vma === vma && next.start === start && next.end === end;
+    };
+    while (moment < states.length && !isTrue(states[moment] as readonly Entry[])) moment++;
+    if (moment === states.length)
+      return `behind ${position} it finds ${vma} at ${start}-${end}: ${JSON.stringify(steps)}`;
+  }
+  return null;
+}
+
+/** Frees the nodes that nobody can be at any more: the next change may get them. */
+function reclaim(k: Kernel): void {
+  for (let i = 0; i < 2; i++) {
+    k.slab.reclaim();
+    k.quiescent();
+  }
+}
+
+export const walker = scenario({
+  name: "vma/tree-walker",
+  about: "a walk over a leaf that is split by one change, and merged again by another one, in memory that was freed",
+  quick: true,
+  setup: (k) => {
+    const twin = build(k, LEAF);
+    const middle = entryAt(twin, 8 * 6 + 7, 1);
+    const split = [...twin.entries.slice(0, 7), middle, ...twin.entries.slice(7)];
+    return { mm: twin.mm, beside: twin.beside, middle, states: [twin.entries, split, split.slice(6)] as const };
+  },
+  threads: {
+    reader: (k, { mm, states }): Step[] => walk(k, mm, (states[0][5] as Entry).end, 4),
+    writer: (k, { mm, middle, states }): void => {
+      treePublish(k, mm, treePrepare(k, mm, middle.start, middle.end, triples([middle])));
+      reclaim(k);
+      treePublish(k, mm, treePrepare(k, mm, 0, (states[1][5] as Entry).end, []));
+      k.slab.flush();
+    },
+  },
+  check: (k, { mm, beside, states }, { reader }) => {
+    const twin = { mm, beside, entries: states[2], next: 0 };
+    compare(k, twin);
+    destroy(k, twin);
+    return judgeSteps(reader, states);
+  },
 });
