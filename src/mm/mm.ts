@@ -17,7 +17,7 @@ import { refcountDecAndTest, refcountInc, refcountIncNotZero } from "../sync/ref
 import { readSeqcountBegin, seqcountRetry, writeSeqcountBegin, writeSeqcountEnd } from "../sync/seqcount.ts";
 import { VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_WIPEONFORK } from "./flags.ts";
 import { mmapWriteLock, mmapWriteUnlock, vmaMarkAttached, vmaMarkDetached, vmaStartWrite } from "./lock.ts";
-import { VmaIter, treeBuild, treeDestroy, vmaIterInit, vmaNext } from "./vma-tree.ts";
+import { VmaIter, treeBuild, treeDestroy, vmaNext } from "./vma-tree.ts";
 import { Tally, VmaSpec, readSpec, tallyApply, tallyPages, tallyResident, tallyVma, vmaFree, vmaNew } from "./vma.ts";
 
 /** A new, empty address space with one user (mm_alloc). */
@@ -111,7 +111,6 @@ function exitMmap(k: Kernel, mm: Ptr): void {
 export function allVmas(k: Kernel, mm: Ptr): Ptr[] {
   const iter = new VmaIter();
   const vmas: Ptr[] = [];
-  vmaIterInit(iter, 0);
   for (let vma = vmaNext(k, mm, iter); vma !== NULL; vma = vmaNext(k, mm, iter)) vmas.push(vma);
   return vmas;
 }
@@ -185,7 +184,6 @@ function dupMmap(k: Kernel, mm: Ptr, copy: Ptr): void {
   const entries: number[] = [];
   const iter = new VmaIter();
   const spec = new VmaSpec();
-  vmaIterInit(iter, 0);
   for (let vma = vmaNext(k, mm, iter); vma !== NULL; vma = vmaNext(k, mm, iter)) {
     vmaStartWrite(k, mm, vma);
     readSpec(m, vma, iter.start, spec);

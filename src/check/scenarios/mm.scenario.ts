@@ -1,4 +1,5 @@
 /** Address spaces as a whole: what fork copies, who keeps the struct, and that all is given back. */
+import { SUID_DUMP_USER } from "../../kernel/flags.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { MM, PAGE_SIZE, PATH, VMA } from "../../kernel/layout.ts";
 import { pathGet, pathNew, pathPut } from "../../kernel/path.ts";
@@ -20,7 +21,7 @@ import {
   VM_WRITE,
 } from "../../mm/flags.ts";
 import { vmaEndRead, vmaStartRead } from "../../mm/lock.ts";
-import { dupMm, mmAlloc, mmdrop, mmget, mmgetNotZero, mmgrab, mmput } from "../../mm/mm.ts";
+import { allVmas, dupMm, mmAlloc, mmdrop, mmget, mmgetNotZero, mmgrab, mmput } from "../../mm/mm.ts";
 import { madviseName } from "../../mm/mprotect.ts";
 import { swapOut, touch, touchFile } from "../../mm/resident.ts";
 import { BYTES, latin1Bytes } from "../../shm/bytes.ts";
@@ -180,6 +181,15 @@ function judgeFamilies(k: Kernel, copy: Ptr): string | null {
   return new Set(ids).size === ids.length ? null : `the mappings have the pages of ${ids.join(" ")}`;
 }
 
+/** Nobody has to wait for the copy: none of its mappings is locked. */
+function judgeLocks(k: Kernel, copy: Ptr): string | null {
+  for (const vma of allVmas(k, copy)) {
+    if (vmaStartRead(k, copy, vma) !== vma) return "a mapping of the copy is locked";
+    vmaEndRead(k, vma);
+  }
+  return null;
+}
+
 /** Both go. @returns what is left */
 function judgeEnd(k: Kernel, ledger: Ledger, mms: readonly Ptr[]): string | null {
   for (let i = 0; i < mms.length; i++) mmput(k, mms[i] as Ptr);
@@ -199,6 +209,7 @@ export const copied = scenario({
       judgeRegions(k, fork, child, { mapped: 18, resident: 8 }) ??
       judgeFields(k, fork, family) ??
       judgeFamilies(k, fork) ??
+      judgeLocks(k, fork) ??
       judgeLedger(k, family.ledger, {
         mms: 2,
         vmas: 17,
@@ -244,7 +255,11 @@ export const waits = scenario({
     },
   },
   check: (k, { mm }, { fork }) =>
-    fork ? judgeRegions(k, mm, [region(0, 2)], null) : "a mapping is copied while another thread has it locked",
+    !fork
+      ? "a mapping is copied while another thread has it locked"
+      : k.m.load(mm + MM.dumpable) === SUID_DUMP_USER
+        ? judgeRegions(k, mm, [region(0, 2)], null)
+        : "a new address space can't be dumped",
 });
 
 /** A fault changes a mapping and the totals together. */
@@ -280,6 +295,7 @@ export const faults = scenario({
 export const grabbed = scenario({
   name: "mm/grab",
   about: "one of two users keeps a reference to the struct alone: it is there until he drops it, whoever goes first",
+  extent: { kind: "bounded", preemptions: 2 },
   quick: true,
   setup: (k) => {
     const ledger = takeLedger(k);
@@ -299,12 +315,10 @@ export const grabbed = scenario({
       reclaimNow(k);
       const mappings = k.m.load(mm + MM.mapCount);
       mmdrop(k, mm);
+      k.slab.flush();
       return lives || mappings === 0;
     },
-    user: (k, { mm }): void => {
-      mmput(k, mm);
-      reclaimNow(k);
-    },
+    user: (k, { mm }): void => mmput(k, mm),
   },
   check: (k, { ledger }, { opener }) =>
     opener ? judgeLedger(k, ledger) : "the mappings are there, though nobody uses them",
