@@ -5,10 +5,11 @@
  */
 import { Cache } from "../../kernel/caches.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { PAGE_SIZE } from "../../kernel/layout.ts";
+import { HOST, MM, PAGE_SIZE } from "../../kernel/layout.ts";
 import { Random } from "../../kernel/random.ts";
 import { mmAlloc } from "../../mm/mm.ts";
 import {
+  VMA_NODE_WORDS,
   VmaIter,
   findGapTopDown,
   findVma,
@@ -369,7 +370,6 @@ function buildAndDestroy(k: Kernel, count: number): void {
   destroy(k, twin);
 }
 
-/** The thread's nodes lie side by side: who reads beyond the end of one finds a freed one. */
 export const emptied = scenario({
   name: "vma/tree-emptied",
   about: "a tree of two full leaves, whose entries go from its lower end on: a leaf is left, then nothing",
@@ -382,6 +382,29 @@ export const emptied = scenario({
         const { start, end } = twin.entries[0] as Entry;
         replace(k, twin, start, end, []);
       }
+      destroy(k, twin);
+    },
+  },
+  check: () => null,
+});
+
+/** A node in the last words that there are. */
+export const atTheEnd = scenario({
+  name: "vma/tree-at-the-end",
+  about: "a full leaf lies at the end of the arena: who changes it reads nothing beyond",
+  quick: true,
+  setup: () => null,
+  threads: {
+    writer: (k): void => {
+      const limit = k.m.load(HOST.limit);
+      k.m.store(HOST.breakAt, limit - VMA_NODE_WORDS);
+      if (k.slab.reserve(Cache.vmaNode, 1000)) throw new Error("there is room for more");
+      const twin = build(k, LEAF);
+      const root = k.m.load(twin.mm + MM.mmMt);
+      if (root !== limit - VMA_NODE_WORDS) throw new Error(`the leaf is at ${root}`);
+      const { start, end } = twin.entries[0] as Entry;
+      replace(k, twin, start, end, []);
+      compare(k, twin);
       destroy(k, twin);
     },
   },
