@@ -160,18 +160,18 @@ export function taskName(k: Kernel, task: Ptr, out: Uint8Array): number {
   return length;
 }
 
-/** Names a kernel thread; what comm can't hold is kept beside it. */
+/** Names a kernel thread, up to the first NUL; what comm can't hold is kept beside it. */
 export function setKernelThreadName(k: Kernel, task: Ptr, name: Uint8Array): void {
   setTaskComm(k, task, name);
-  const full = name.length < TASK_COMM_LEN ? 0 : k.bytes(name);
+  const length = nameLength(name);
+  const full = length < TASK_COMM_LEN ? 0 : k.bytes(name.subarray(0, length));
   bytesPut(k.m, k.slab, k.m.exchange(task + TASK.fullName, full));
 }
 
 /** Sets a task's comm (__set_task_comm): at most 15 bytes, up to the first NUL. */
 export function setTaskComm(k: Kernel, task: Ptr, name: Uint8Array): void {
   spinLock(k.t, task + TASK.allocLock, LockClass.taskAlloc);
-  const end = name.indexOf(0);
-  const length = Math.min(end < 0 ? name.length : end, TASK_COMM_LEN - 1);
+  const length = Math.min(nameLength(name), TASK_COMM_LEN - 1);
   for (let word = 0; word < TASK_COMM_LEN / 4; word++) {
     let value = 0;
     for (let byte = 0; byte < 4; byte++) {
@@ -181,6 +181,12 @@ export function setTaskComm(k: Kernel, task: Ptr, name: Uint8Array): void {
     k.m.store(task + TASK.comm + word, value);
   }
   spinUnlock(k.t, task + TASK.allocLock, LockClass.taskAlloc);
+}
+
+/** Bytes up to the first NUL, as of a string of C. */
+function nameLength(name: Uint8Array): number {
+  const end = name.indexOf(0);
+  return end < 0 ? name.length : end;
 }
 
 /** Changes a task's state, and the host's counts of running and blocked tasks with it. */
