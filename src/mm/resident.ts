@@ -13,6 +13,7 @@ import { spinLock, spinUnlock } from "../sync/spinlock.ts";
 import { WAIT_OK } from "../sync/thread.ts";
 import { VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_IO, VM_LOCKED, VM_PFNMAP, VM_SHARED, VM_WRITE } from "./flags.ts";
 import { mmapReadLockKillable, mmapReadUnlock, mmapWriteLockKillable, mmapWriteUnlock } from "./lock.ts";
+import { vmaEndingAt } from "./vma-edit.ts";
 import { VmaIter, findVma, vmaIterInit, vmaNext } from "./vma-tree.ts";
 import { Tally, raiseCachedPages, tallyApplyResident, tallyResident, vmaEnd, vmaPages, vmaStart } from "./vma.ts";
 
@@ -149,10 +150,8 @@ function takeUpTo(m: Memory, word: Ptr, count: number): number {
 function setAnonVma(k: Kernel, mm: Ptr, vma: Ptr): void {
   const { m } = k;
   if (m.load(vma + VMA.anonVma) !== 0) return;
-  const below = vmaStart(m, vma) === 0 ? NULL : findVma(k, mm, vmaStart(m, vma) - 1);
-  const above = findVma(k, mm, vmaEnd(m, vma));
-  let id = lentBy(k, above, vma);
-  if (id === 0 && below !== vma) id = lentBy(k, below, vma);
+  let id = lentBy(k, findVma(k, mm, vmaEnd(m, vma)), vma);
+  if (id === 0) id = lentBy(k, vmaEndingAt(k, mm, vmaStart(m, vma)), vma);
   if (id === 0) id = m.add(mm + MM.lastAnonVma, 1) + 1;
   m.store(vma + VMA.anonVma, id);
 }

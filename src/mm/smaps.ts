@@ -46,7 +46,7 @@ export function smapsClear(out: SmapsNumbers): void {
 export function smapsAdd(v: VmaSnapshot, out: SmapsNumbers): void {
   const file = v.filePages + v.shmemPages;
   const anonPss = v.anonPages * PAGE_PSS;
-  const pagePss = v.sharers < 2 ? PAGE_PSS : Math.floor(PAGE_PSS / v.sharers);
+  const pagePss = Math.floor(PAGE_PSS / v.sharers);
   const filePss = file * pagePss;
   const clean = file - v.dirtyPages;
   out.size += (v.end - v.start) / 1024;

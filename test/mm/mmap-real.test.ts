@@ -274,6 +274,10 @@ test.each<[string, Op[]]>([
       ["mremap", 6, 2, 2, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, 4],
       ["mremap", 0, 2, 2, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, 8],
       ["mlock", 0, 10, 1],
+      ["map", 20, 2, PROT_READ, ANON, 0],
+      ["mlock", 20, 2, 1],
+      ["mremap", 20, 2, 2, MREMAP_MAYMOVE | MREMAP_FIXED, 22],
+      ["mremap", 22, 2, 2, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, 24],
     ],
   ],
   [

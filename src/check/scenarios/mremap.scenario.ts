@@ -114,7 +114,8 @@ export const inPlaceLocked = scenario({
       expectSpace(k, mm, remap(k, mm, 0, 5, 3), at(0), "0-3 rw-p lo ac #1 a3");
       map(k, mm, 3, 4, R);
       const moved = `3-4 r--p; ${TOP - 6}-${TOP} rw-p lo ac @0 #1 a6`;
-      expectSpace(k, mm, remap(k, mm, 0, 3, 6, MREMAP_MAYMOVE), at(TOP - 6), moved);
+      // Where to is only asked with MREMAP_FIXED or MREMAP_DONTUNMAP.
+      expectSpace(k, mm, remap(k, mm, 0, 3, 6, MREMAP_MAYMOVE, 100), at(TOP - 6), moved);
       clear(k, mm);
       map(k, mm, 0, 4);
       const vma = findVma(k, mm, at(0));
@@ -151,6 +152,23 @@ export const elsewhere = scenario({
       const cut = "20-21 rw-p ac @0 #1 a1; 23-24 rw-p ac @3 #1 a1; 30-32 rw-p ac @1 #1 a2";
       expectSpace(k, mm, remap(k, mm, 21, 2, 2, FIXED, 30), at(30), `8-9 r--p; ${cut}`);
       expectSpace(k, mm, remap(k, mm, 30, 2, 2, FIXED, 21), at(21), "8-9 r--p; 20-24 rw-p ac @0 #1 a4");
+      map(k, mm, 30, 31, RW, MAP_PRIVATE | MAP_GROWSDOWN);
+      expectSpace(
+        k,
+        mm,
+        remap(k, mm, 20, 8, 8, FIXED, 12),
+        at(12),
+        "8-9 r--p; 12-16 rw-p ac @0 #1 a4; 30-31 rw-p gd ac",
+      );
+      expectSpace(
+        k,
+        mm,
+        remap(k, mm, 12, 4, 4, FIXED, 26),
+        at(26),
+        "8-9 r--p; 26-30 rw-p ac @0 #1 a4; 30-31 rw-p gd ac",
+      );
+      must(munmap(k, mm, at(30), PAGE_SIZE));
+      must(remap(k, mm, 26, 4, 4, FIXED, 20));
       map(k, mm, 40, 45);
       const over =
         "20-21 rw-p ac @0 #1 a1; 23-24 rw-p ac @3 #1 a1; 40-41 rw-p ac; 41-43 rw-p ac @1 #1 a2; 43-45 rw-p ac";
@@ -216,6 +234,11 @@ export const merged = scenario({
       expectSpace(k, mm, remap(k, mm, 40, 2, 2, FIXED, 22), at(22), "20-24 rw-p ac #2 a2; 30-32 r--p");
       map(k, mm, 50, 52);
       expectSpace(k, mm, remap(k, mm, 50, 2, 2, FIXED, 24), at(24), "20-26 rw-p ac #2 a2; 30-32 r--p");
+      clear(k, mm);
+      map(k, mm, 60, 62, R);
+      must(mlock(k, mm, at(60), 2 * PAGE_SIZE, true));
+      expectSpace(k, mm, remap(k, mm, 60, 2, 2, FIXED, 62), at(62), "62-64 r--p lo");
+      expectSpace(k, mm, remap(k, mm, 62, 2, 2, LEAVE | FIXED, 64), at(64), "62-66 r--p");
     },
   },
   check: judgeGone,
@@ -282,7 +305,9 @@ export const wrongArguments = scenario({
       expectSpace(k, mm, remap(k, mm, 2, 2, 2, FIXED, 1), -EINVAL, text);
       expectSpace(k, mm, remap(k, mm, 1, 2, 2, FIXED, 2), -EINVAL, text);
       expectSpace(k, mm, remap(k, mm, 1, 2, 2, FIXED, pages), -EINVAL, text);
+      expectSpace(k, mm, remap(k, mm, 1, 2, 2, LEAVE, pages), -EINVAL, text);
       expectSpace(k, mm, mremap(k, mm, at(0), PAGE_SIZE, PAGE_SIZE, FIXED, at(9) + 1), -EINVAL, text);
+      expectSpace(k, mm, mremap(k, mm, at(0), PAGE_SIZE, PAGE_SIZE, LEAVE, at(9) + 1), -EINVAL, text);
       // Whole pages count, and an address that doesn't matter isn't looked at.
       expectSpace(k, mm, mremap(k, mm, at(0), 4 * PAGE_SIZE - 1, 4 * PAGE_SIZE, 0, 7), at(0), text);
       expectSpace(k, mm, remap(k, mm, 6, 1, 1, FIXED, 20), -EFAULT, text);
@@ -396,6 +421,9 @@ export const heap = scenario({
       expectSpace(k, mm, brkTo(k, mm, 0), at(100), "");
       expectSpace(k, mm, brk(k, mm, at(100) + 10), at(100) + 10, "100-101 rw-p ac");
       expectSpace(k, mm, brk(k, mm, at(100) + 20), at(100) + 20, "100-101 rw-p ac");
+      map(k, mm, 101, 102, R);
+      expectSpace(k, mm, brk(k, mm, at(100) + 30), at(100) + 30, "100-101 rw-p ac; 101-102 r--p");
+      must(munmap(k, mm, at(101), PAGE_SIZE));
       expectSpace(k, mm, brkTo(k, mm, 101), at(101), "100-101 rw-p ac");
       expectSpace(k, mm, brkTo(k, mm, 99), at(101), "100-101 rw-p ac");
       map(k, mm, 110, 111, R);
