@@ -52,8 +52,9 @@ export function exitThread(k: Kernel, task: Ptr, code: number): void {
 export function exitGroup(k: Kernel, task: Ptr, code: number): void {
   const { m } = k;
   const signal = m.load(task + TASK.signal);
-  m.or(signal + SIGNAL.flags, SIGNAL_GROUP_EXIT);
+  // In the kernel siglock is held for both; here who sees the flag finds the code.
   m.store(signal + SIGNAL.groupExitCode, code);
+  m.or(signal + SIGNAL.flags, SIGNAL_GROUP_EXIT);
   const leader = m.load(signal + SIGNAL.leader);
   killOtherThreads(k, leader, code);
   if (!isZombie(k, leader)) exitThread(k, leader, code);

@@ -9,6 +9,8 @@ import { findTask } from "../../kernel/pid.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { readSeqbegin, readSeqretry } from "../../sync/seqlock.ts";
 import { scenario } from "../scenario.ts";
+import type { SeenStat } from "./lookup-requests.ts";
+import { Requests } from "./lookup-requests.ts";
 import { inventory, judgeInventory } from "./machine-kit.ts";
 import { endAndReap, reapZombie, start, taskOfPid } from "./pid-kit.ts";
 
@@ -167,5 +169,53 @@ export const times = scenario({
     if (reader !== "0 0 0 0" && reader !== all) return `the reader saw ${reader}`;
     const now = childTimes(k, signal);
     return now === all ? null : `its children have used ${now}`;
+  },
+});
+
+/** As wait(2) has them: exit(5), exit(7). */
+const [FIVE, SEVEN] = [5 << 8, 7 << 8];
+
+/** What stat tells of the process, to a thread that never sleeps. */
+function statOf(k: Kernel): SeenStat | null {
+  k.t.maySleep = false;
+  return new Requests(k).stat(PARENT);
+}
+
+export const code = scenario({
+  name: "exit/code",
+  about: "a process ends: who sees in its stat that it has no memory any more, sees its exit code as well",
+  setup: (k) => start(k, 1, 0, { pid: PARENT }),
+  threads: {
+    reader: (k): SeenStat | null => statOf(k),
+    writer: (k): void => exitThread(k, taskOfPid(k, PARENT), FIVE),
+  },
+  check: (_k, _plan, { reader }) => {
+    if (reader === null) return "the process is gone";
+    const { exitCode, vsize } = reader;
+    const right = exitCode === FIVE || (exitCode === 0 && vsize !== 0);
+    return right ? null : `the reader saw exit code ${exitCode} with ${vsize} bytes`;
+  },
+});
+
+export const groupCode = scenario({
+  name: "exit/group-code",
+  about:
+    "a leader has ended with one exit code, its thread ends the process with another one: stat tells one of the two",
+  quick: true,
+  setup: (k) => {
+    start(k, 1, 0, { pid: PARENT });
+    start(k, PARENT, CLONE_PTHREAD, { pid: THREAD });
+    exitThread(k, taskOfPid(k, PARENT), FIVE);
+    return null;
+  },
+  threads: {
+    reader: (k): SeenStat | null => statOf(k),
+    writer: (k): void => exitGroup(k, taskOfPid(k, THREAD), SEVEN),
+  },
+  check: (k, _plan, { reader }) => {
+    const end = statOf(k);
+    if (end?.exitCode !== SEVEN) return `in the end the exit code is ${end?.exitCode}`;
+    if (reader?.exitCode === FIVE || reader?.exitCode === SEVEN) return null;
+    return `the reader saw exit code ${reader?.exitCode}`;
   },
 });

@@ -1,6 +1,7 @@
 /** Requests about names and nodes of process directories, as the file system serves them, on the smallest tables. */
 import { ENOENT, ENOTDIR, ESTALE } from "../../kernel/errno.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { findTask } from "../../kernel/pid.ts";
 import { CallerSubject, RequestContext } from "../../proc/fs/context.ts";
 import type { Tables } from "../../proc/fs/entries.ts";
 import { Entries } from "../../proc/fs/entries.ts";
@@ -12,6 +13,7 @@ import { NULL } from "../../sync/atomics.ts";
 import type { HostView } from "../../proc/host-view.ts";
 import type { Row } from "../../proc/row.ts";
 import { MAY_EXEC } from "../../proc/row.ts";
+import { showStat } from "../../proc/task/array-stat.ts";
 import { FD_DIRECTORY } from "../../proc/task/fd.ts";
 import { MAP_FILES_DIRECTORY } from "../../proc/task/map-files.ts";
 import { TASK_DIRECTORY } from "../../proc/task/task-dir.ts";
@@ -52,6 +54,14 @@ export interface SeenNode extends Ids {
   /** Nanoseconds of boot time. */
   readonly start: number;
   readonly mode: number;
+}
+
+/** What is told of a process by its stat. */
+export interface SeenStat {
+  /** As wait(2) has it. */
+  readonly exitCode: number;
+  /** Bytes. */
+  readonly vsize: number;
 }
 
 const GONE: ReadonlySet<number> = new Set([-ENOENT, -ESTALE]);
@@ -101,6 +111,18 @@ export class Requests {
     if (entry !== null && found === 0) fillEntry(c, entry, attr);
     walker.end(0);
     return this.seen(found);
+  }
+
+  /** What stat tells of a process. @returns null if there is none */
+  stat(pid: number): SeenStat | null {
+    const { c } = this;
+    c.task = findTask(c.k, pid);
+    if (c.task === NULL) return null;
+    c.whole = true;
+    c.subject.begin(CALLER);
+    showStat(c, c.text);
+    const { exitCode, vsize } = c.scratch.stat;
+    return { exitCode, vsize };
   }
 
   private lookup(hi: number, lo: number, name: string): SeenNode | null {
