@@ -255,11 +255,23 @@ export function fdTableSize(k: Kernel, task: Ptr): number {
   return Math.max(64, k.m.load(k.m.load(files + FILES.fdt) + FDTABLE.maxFds));
 }
 
-/** True if a descriptor is closed by exec. @pre RCU */
-export function isCloseOnExec(k: Kernel, task: Ptr, fd: number): boolean {
-  const files = k.m.load(task + TASK.files);
-  if (files === 0 || fdInFiles(k, files, fd) === 0) return false;
-  return (k.m.load(slotOf(k.m.load(files + FILES.fdt), fd) + 1) & CLOSE_ON_EXEC) !== 0;
+/** What a descriptor is. */
+export interface Descriptor {
+  /** NULL if it isn't open. */
+  readonly file: Ptr;
+  readonly closeOnExec: boolean;
+}
+
+/** What a descriptor is at one moment (seq_show of fs/proc/fd.c, which holds file_lock for it as well). @pre RCU */
+export function descriptorOf(k: Kernel, task: Ptr, fd: number): Descriptor {
+  const { t, m } = k;
+  const files = m.load(task + TASK.files);
+  if (files === 0) return { file: 0, closeOnExec: false };
+  spinLock(t, files + FILES.fileLock, LockClass.files);
+  const file = fdInFiles(k, files, fd);
+  const closeOnExec = file !== 0 && (m.load(slotOf(m.load(files + FILES.fdt), fd) + 1) & CLOSE_ON_EXEC) !== 0;
+  spinUnlock(t, files + FILES.fileLock, LockClass.files);
+  return { file, closeOnExec };
 }
 
 function fdInFiles(k: Kernel, files: Ptr, fd: number): Ptr {

@@ -93,9 +93,9 @@ export class DirectoryRequests {
   private readonly text = new Text();
 
   /** @param uid a member of Asker, or a user without capabilities */
-  constructor(k: Kernel, uid: number = Asker.root) {
+  constructor(k: Kernel, uid: number = Asker.root, gid = uid) {
     const entries = new Entries(TABLES);
-    this.caller = { uid, gid: uid, pid: 0 };
+    this.caller = { uid, gid, pid: 0 };
     this.c = new RequestContext(k, HOST_VIEW, new CallerSubject(FACTS), entries);
     const templates: Entry[] = [];
     templates[Tag.fd] = entries.template(FD_LINK, Scope.process);
@@ -138,7 +138,9 @@ export class DirectoryRequests {
     const out = untouched();
     this.walker.begin(this.caller);
     const entry = this.walker.byHandle(nodeHi, nodeLo);
-    const result = this.walker.end(entry === null ? -ESTALE : this.fill(out));
+    // A link has nothing to keep open without its process.
+    const gone = entry === null || (entry.kind === "link" && this.c.task === NULL);
+    const result = this.walker.end(gone ? -ESTALE : this.fill(out));
     return result === 0 ? out : result;
   }
 

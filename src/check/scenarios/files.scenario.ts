@@ -4,6 +4,7 @@ import { exitGroup } from "../../kernel/exit.ts";
 import {
   closeFd,
   closeOnExec,
+  descriptorOf,
   dupFd,
   dupFiles,
   fdLookup,
@@ -13,7 +14,6 @@ import {
   filesNew,
   installFd,
   installFdAt,
-  isCloseOnExec,
   nextFd,
   openFdCount,
   putFiles,
@@ -228,9 +228,10 @@ function useDescriptors(k: Kernel, task: Ptr, files: Ptr): string[] {
   for (const fd of [1, -1, 1, 7, 100]) closes.push(closeFd(k, files, fd));
   const dups = told([dupFd(k, files, 3), dupFd(k, files, 0, 4), dupFd(k, files, 6), dupFd(k, files, 99)]);
   const flags: boolean[] = [];
-  for (const fd of [0, 1, 3]) flags.push(isCloseOnExec(k, task, fd));
+  for (const fd of [0, 1, 3]) flags.push(descriptorOf(k, task, fd).closeOnExec);
   closeFd(k, files, 3);
-  flags.push(isCloseOnExec(k, task, 3), isCloseOnExec(k, task, 1000), nextFd(k, task, 3) === 4);
+  for (const fd of [3, 1000]) flags.push(descriptorOf(k, task, fd).closeOnExec);
+  flags.push(nextFd(k, task, 3) === 4);
   const more = told([open(k, files, 106), open(k, files, 107), open(k, files, 108), open(k, files, 109)]);
   const next = told([nextFd(k, task, -5), nextFd(k, task, 4), nextFd(k, task, 8), nextFd(k, task, 9)]);
   return [opened, told(closes), dups, flags.join(" "), more, next];
@@ -289,6 +290,7 @@ export const answers = scenario({
       oneOf("the answers", small.join("; "), [expected.join("; ")]) ??
       judgeNumbers("large tables", large, sizes) ??
       oneOf("the table", whole(k, plan.task, plan.files), [table + left]) ??
+      countIs(k, "a file with two descriptors", fdLookup(k, plan.task, 0) + FILE.count, 2) ??
       judgeEnd(k, plan, [PID, OTHER, THIRD])
     );
   },
@@ -369,6 +371,12 @@ function judgePlain(k: Kernel, files: readonly Ptr[]): string | null {
   return null;
 }
 
+/** Slots, descriptors, whether exec closes the first one, and which it is. */
+function existence(k: Kernel, task: Ptr): string {
+  const [size, count, { closeOnExec: closes }] = [fdTableSize(k, task), openFdCount(k, task), descriptorOf(k, task, 0)];
+  return `${size} ${count} ${closes} ${nextFd(k, task, 0)}`;
+}
+
 export const readersGone = scenario({
   name: "files/exit",
   about: "what a process has open is asked for while it ends: all of it or nothing, then nothing",
@@ -382,7 +390,7 @@ export const readersGone = scenario({
     reader: (k, { task }): string[] => {
       const seen: string[] = [];
       for (let i = 0; i < 2; i++) {
-        seen.push(`${fdTableSize(k, task)} ${openFdCount(k, task)} ${isCloseOnExec(k, task, 0)} ${nextFd(k, task, 0)}`);
+        seen.push(existence(k, task));
       }
       return seen;
     },
@@ -393,7 +401,7 @@ export const readersGone = scenario({
     const possible = ["64 1 true 0", "64 1 true -1", "64 1 false -1", "64 0 false -1", "0 0 false -1"];
     const [first, second] = [possible.indexOf(reader[0] as string), possible.indexOf(reader[1] as string)];
     if (first < 0 || second < first) return `the process had: ${reader.join(", then ")}`;
-    const gone = `${fdTableSize(k, task)} ${openFdCount(k, task)} ${isCloseOnExec(k, task, 0)} ${nextFd(k, task, 0)}`;
+    const gone = existence(k, task);
     reapZombie(k, PID);
     return oneOf("the dead process", gone, [possible[4] as string]) ?? judgeGivenBack(k, before);
   },

@@ -1,12 +1,12 @@
 /** Operations on descriptors. */
 import {
   closeFd,
+  descriptorOf,
   fdLookup,
   fileNew,
   filePut,
   installFd,
   installFdAt,
-  isCloseOnExec,
   nextFd,
 } from "../../kernel/files.ts";
 import type { FileSpec } from "../../kernel/files.ts";
@@ -118,7 +118,7 @@ function replace(
   });
   const flags = m.load(file + FILE.flags);
   const spec: FileSpec = { kind: FileKind.regular, flags, path: fresh, mntId: m.load(file + FILE.mntId) };
-  const closeOnExec = isCloseOnExec(k, task, fd);
+  const { closeOnExec } = descriptorOf(k, task, fd);
   const opened = fileNew(k, spec);
   closeFd(k, files, fd);
   if (installFdAt(k, files, fd, opened, closeOnExec) < 0) filePut(k, opened);

@@ -1,6 +1,6 @@
 /** /proc/<pid>/fdinfo/<fd> (seq_show, fs/proc/fd.c, and the show_fdinfo of each kind of file). */
 import { ENOENT } from "../../kernel/errno.ts";
-import { fdLookup, isCloseOnExec } from "../../kernel/files.ts";
+import { descriptorOf, fdLookup } from "../../kernel/files.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { FILE, FileKind, PATH } from "../../kernel/layout.ts";
 import type { Memory, Ptr } from "../../sync/atomics.ts";
@@ -25,14 +25,14 @@ const POS = [112, 111, 115, 58] as const;
 /** Shows /proc/<pid>/fdinfo/<fd> of descriptor `c.index`. @returns 0, or -ENOENT if it is not open @pre RCU */
 export function showFdinfo(c: Context, out: Text): number {
   const { k } = c;
-  const file = fdLookup(k, c.task, c.index);
+  const { file, closeOnExec } = descriptorOf(k, c.task, c.index);
   if (file === 0) return -ENOENT;
   const extra = k.m.load(file + FILE.extra);
   if (isWhole(k.m, extra)) {
     raw(k.m, extra, out);
     return 0;
   }
-  showOpenFile(c, file, isCloseOnExec(k, c.task, c.index), out);
+  showOpenFile(c, file, closeOnExec, out);
   if (extra !== 0) raw(k.m, extra, out);
   else showKind(c, c.scratch.fdinfo, out);
   return 0;
