@@ -39,8 +39,9 @@ function lookupHidden(c: RequestContext, directory: DirEntry, name: string, out:
 function walkToPid(c: RequestContext, pid: number): Ptr {
   for (;;) {
     const task = walkToTask(c.k, pid, 0, ANY_GENERATION);
-    c.generation = task === NULL ? NO_GENERATION : generationOf(c.k, pid, task);
-    if (task === NULL || c.generation !== NO_GENERATION) return task;
+    if (task === NULL) return NULL;
+    c.generation = generationOf(c.k, pid, task);
+    if (c.generation !== NO_GENERATION) return task;
   }
 }
 
