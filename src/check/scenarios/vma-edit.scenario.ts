@@ -5,9 +5,10 @@
 import { ENOMEM } from "../../kernel/errno.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { HOST, MM, PAGE_SIZE } from "../../kernel/layout.ts";
-import { MAX_MAP_COUNT } from "../../mm/flags.ts";
+import { MAX_MAP_COUNT, MREMAP_FIXED, MREMAP_MAYMOVE } from "../../mm/flags.ts";
 import { munmap } from "../../mm/mmap.ts";
 import { madviseName, mlock, mprotect } from "../../mm/mprotect.ts";
+import { mremap } from "../../mm/mremap.ts";
 import { touch } from "../../mm/resident.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
@@ -31,6 +32,12 @@ function protect(k: Kernel, mm: Ptr, from: number, to: number, prot: number): nu
   return mprotect(k, mm, at(from), (to - from) * PAGE_SIZE, prot);
 }
 
+/** Moves the pages [from, to) to another page. */
+function move(k: Kernel, mm: Ptr, from: number, to: number, target: number): number {
+  const length = (to - from) * PAGE_SIZE;
+  return mremap(k, mm, at(from), length, length, MREMAP_MAYMOVE | MREMAP_FIXED, at(target));
+}
+
 /** Locks and unlocks the pages [from, to), by which they are faulted in. */
 function fault(k: Kernel, mm: Ptr, from: number, to: number): void {
   must(mlock(k, mm, at(from), (to - from) * PAGE_SIZE, true));
@@ -44,7 +51,7 @@ function name(k: Kernel, mm: Ptr, from: number, to: number, text: string): numbe
 
 export const places = scenario({
   name: "vma/places",
-  about: "memory is mapped above, below and between what is like it, and taken out again",
+  about: "memory is mapped above, below and between what is like it, moved there, and taken out again",
   quick: true,
   setup: (k) => ownSpace(k),
   threads: {
@@ -65,6 +72,14 @@ export const places = scenario({
       placeTouched(k, mm, 0, 2);
       placeTouched(k, mm, 4, 6);
       expectSpace(k, mm, place(k, mm, 2, 4), at(2), "0-4 rw-p ac #1 a2; 4-6 rw-p ac #2 a2");
+      must(unmap(k, mm, 0, 9));
+      place(k, mm, 4, 6);
+      place(k, mm, 10, 12);
+      expectSpace(k, mm, move(k, mm, 10, 12, 2), at(2), "2-6 rw-p ac");
+      place(k, mm, 10, 12);
+      expectSpace(k, mm, move(k, mm, 10, 12, 6), at(6), "2-8 rw-p ac");
+      place(k, mm, 10, 12);
+      expectSpace(k, mm, move(k, mm, 10, 12, 8), at(8), "2-10 rw-p ac");
     },
   },
   check: judgeGone,
