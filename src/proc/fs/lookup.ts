@@ -31,7 +31,7 @@ export function lookupIn(
 }
 
 function lookupHidden(c: RequestContext, directory: DirEntry, name: string, out: Attr): number {
-  const { lookupHidden: find } = directory.row;
+  const find = directory.row.lookupHidden;
   return find === undefined ? -ENOENT : find(c, name, out);
 }
 
