@@ -3,7 +3,7 @@ import { Path } from "../../kernel/knobs.ts";
 import { MM, PAGE_SIZE } from "../../kernel/layout.ts";
 import { pathNew } from "../../kernel/path.ts";
 import { MREMAP_FIXED, MREMAP_MAYMOVE } from "../../mm/flags.ts";
-import { dupMm, mmget, mmput } from "../../mm/mm.ts";
+import { dupMm, mmBrk, mmget, mmput } from "../../mm/mm.ts";
 import { munmap } from "../../mm/mmap.ts";
 import { madviseName, mprotect } from "../../mm/mprotect.ts";
 import { brk, mremap } from "../../mm/mremap.ts";
@@ -613,9 +613,9 @@ function heapEnd(name: string, about: string, from: number, to: number, probed: 
       writer: (k, { mm }): void => must(brk(k, mm, to) - to),
     },
     check: (k, { mm, rest }, { reader: { found } }) =>
-      found !== null && found.start === probed.start && found.name === probed.name
+      found !== null && found.start === probed.start && found.name === probed.name && mmBrk(k.m, mm) === to
         ? judgeSpaces(k, rest, [{ mm, states: [[{ ...HEAP_MAPPING, name: HEAP }, ABOVE_HEAP]] }])
-        : `it shows ${JSON.stringify(found)}`,
+        : `it shows ${JSON.stringify(found)}, and the heap ends at ${mmBrk(k.m, mm).toString(16)}`,
   });
 }
 

@@ -22,6 +22,7 @@ import {
 } from "../../mm/flags.ts";
 import { vmaEndRead, vmaStartRead } from "../../mm/lock.ts";
 import { allVmas, dupMm, mmAlloc, mmdrop, mmget, mmgetNotZero, mmgrab, mmput } from "../../mm/mm.ts";
+import { VmaSpec, vmaNew } from "../../mm/vma.ts";
 import { madviseName } from "../../mm/mprotect.ts";
 import { swapOut, touch, touchFile } from "../../mm/resident.ts";
 import { BYTES, latin1Bytes } from "../../shm/bytes.ts";
@@ -322,4 +323,29 @@ export const grabbed = scenario({
   },
   check: (k, { ledger }, { opener: users }) =>
     users === 0 || users === 1 ? judgeLedger(k, ledger) : `it has ${users} users`,
+});
+
+/** More mappings than a thread keeps VMAs free for itself, beside what it has in stock. */
+const MAPPINGS = 40;
+/** What a thread has in stock, what it takes back at a time, and one that is left then: the one that was freed last. */
+const REUSED = 16 + 16 + 1;
+
+export const exitAndReuse = scenario({
+  name: "mm/exit-and-reuse",
+  about: "an address space ends while another thread gets the memory of its mappings: its totals are 0 in the end",
+  extent: { kind: "bounded", preemptions: 1 },
+  setup: (k) => {
+    const [mm, other] = [mmAlloc(k), mmAlloc(k)];
+    for (let i = 0; i < MAPPINGS; i++) place(k, mm, i, i + 1, i % 2 === 0 ? R : RW);
+    mmgrab(k, mm);
+    return { mm, other };
+  },
+  threads: {
+    exit: (k, { mm }): void => mmput(k, mm),
+    reuses: (k, { other }): void => {
+      const spec = new VmaSpec();
+      for (let i = 0; i < REUSED; i++) vmaNew(k, other, at(0), at(8), spec);
+    },
+  },
+  check: (k, { mm }) => judgeRegions(k, mm, [], { mapped: MAPPINGS, resident: 0 }),
 });
