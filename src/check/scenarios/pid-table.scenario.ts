@@ -163,6 +163,9 @@ function judgeFound(k: Kernel): string | null {
   return null;
 }
 
+/** Where no table is any more, nor anything else. */
+const FAR_OUT = 2 ** 30;
+
 /** Uses of a pid: the third one has the lowest bit of the first, and not the next one. */
 function judgeUses(k: Kernel): string | null {
   const pid = LEADERS[0] as number;
@@ -175,8 +178,9 @@ function judgeUses(k: Kernel): string | null {
     findTaskOf(k, pid, 1),
     findTaskMatching(k, pid, 1, 3),
     findTaskOf(k, 29, 0),
+    findTaskOf(k, FAR_OUT, 0),
   ];
-  const expected = [task, task, 0, 0, 0, 0];
+  const expected = [task, task, 0, 0, 0, 0, 0];
   if (found.join(" ") !== expected.join(" ")) return `of the third use of a pid was found ${found.join(" ")}`;
   const uses = [generationOf(k, pid, task), generationOf(k, pid, task + 1)];
   if (uses[0] !== 3 || uses[1] !== NO_GENERATION) return `the third use of a pid was said to be ${uses.join(" ")}`;
