@@ -25,6 +25,7 @@ import { NULL } from "../../sync/atomics.ts";
 import { rcuReadLock, rcuReadUnlock } from "../../sync/rcu.ts";
 import type { Scenario } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
+import { reclaimNow } from "./pid-kit.ts";
 
 /** What a leaf and an inner node hold at most. */
 const LEAF = 15;
@@ -62,10 +63,7 @@ function newTwin(k: Kernel): Twin {
 
 /** Live nodes, once those that were retired are free. */
 function liveNodes(k: Kernel): number {
-  while (k.slab.reclaiming()) {
-    k.slab.reclaim();
-    k.quiescent();
-  }
+  reclaimNow(k);
   return k.slab.live(Cache.vmaNode);
 }
 
@@ -448,14 +446,6 @@ function judgeSteps(steps: readonly Step[], states: readonly (readonly Entry[])[
   return null;
 }
 
-/** Frees the nodes that nobody can be at any more: the next change may get them. */
-function reclaim(k: Kernel): void {
-  for (let i = 0; i < 2; i++) {
-    k.slab.reclaim();
-    k.quiescent();
-  }
-}
-
 export const walker = scenario({
   name: "vma/tree-walker",
   about: "a walk over a leaf that is split by one change, and merged again by another one, in memory that was freed",
@@ -470,7 +460,7 @@ export const walker = scenario({
     reader: (k, { mm, states }): Step[] => walk(k, mm, (states[0][5] as Entry).end, 4),
     writer: (k, { mm, middle, states }): void => {
       treePublish(k, mm, treePrepare(k, mm, middle.start, middle.end, triples([middle])));
-      reclaim(k);
+      reclaimNow(k);
       treePublish(k, mm, treePrepare(k, mm, 0, (states[1][5] as Entry).end, []));
       k.slab.flush();
     },
