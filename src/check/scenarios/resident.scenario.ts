@@ -1,6 +1,7 @@
 /** Resident pages: one thread faults in, swaps out and drops pages of all kinds of mappings, and each is counted once. */
 import { EFAULT, EINVAL, ENOMEM } from "../../kernel/errno.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { Path } from "../../kernel/knobs.ts";
 import { HOST, MM, PAGE_SIZE, PATH, VMA } from "../../kernel/layout.ts";
 import { pathNew, pathPut } from "../../kernel/path.ts";
 import {
@@ -25,9 +26,10 @@ import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
 import { LockClass } from "../../sync/lockdep.ts";
 import { WAIT_WOULD_BLOCK } from "../../sync/thread.ts";
+import type { MapsStep } from "../oracles/maps.ts";
 import type { Scenario } from "../scenario.ts";
 import { scenario } from "../scenario.ts";
-import { R, RW, at, must } from "./maps-space.ts";
+import { R, RW, at, must, probe } from "./maps-space.ts";
 import { place, vmaAt } from "./mm-kit.ts";
 import type { OwnSpace } from "./space-text.ts";
 import { TOP, expectSpace, judgeGone, ownSpace } from "./space-text.ts";
@@ -53,6 +55,7 @@ export const faults = scenario({
   threads: {
     caller: (k, { mm }): void => {
       place(k, mm, 2, 6);
+      expectSpace(k, mm, touch(k, mm, at(2), 0), 0, "2-6 rw-p ac");
       expectSpace(k, mm, touch(k, mm, at(2), 3), 3, "2-6 rw-p ac #1 a3");
       expectSpace(k, mm, touch(k, mm, at(5), 9), 1, "2-6 rw-p ac #1 a4");
       expectSpace(k, mm, touch(k, mm, at(1), 1), -EFAULT, "2-6 rw-p ac #1 a4");
@@ -307,7 +310,7 @@ export const aimed = scenario({
 
 export const refused = scenario({
   name: "resident/refused",
-  about: "who must not sleep doesn't wait for one who changes the mappings: nothing has changed",
+  about: "who must not sleep doesn't wait for one who changes the mappings: nothing has changed; nothing needs no wait",
   quick: true,
   setup: (k) => {
     const space = ownSpace(k);
@@ -322,7 +325,7 @@ export const refused = scenario({
     return space;
   },
   threads: {
-    caller: (k, { mm }): number[] => {
+    caller: (k, { mm }): { answers: number[]; empty: number[] } => {
       k.t.maySleep = false;
       const answers = [
         mmap(k, mm, at(30), PAGE_SIZE, RW, MAP_ANONYMOUS | 2, NULL, 0),
@@ -340,17 +343,23 @@ export const refused = scenario({
         dropPages(k, mm, at(0), PAGE_SIZE),
         setResident(k, mm, { rss: 4 }),
       ];
+      const empty = [
+        mprotect(k, mm, at(0), 0, R),
+        madviseName(k, mm, at(0), 0, latin1Bytes("name")),
+        mlock(k, mm, at(0), 0, true),
+      ];
       k.t.maySleep = true;
-      return answers;
+      return { answers, empty };
     },
   },
-  check: (k, space, { caller }) => {
+  check: (k, space, { caller: { answers, empty } }) => {
     const { mm } = space;
     k.t.lockdep.takeOver([LockClass.mmap]);
     mmapWriteUnlock(k, mm);
-    for (let i = 0; i < caller.length; i++) {
-      if (caller[i] !== WAIT_WOULD_BLOCK) return `call ${i} answers ${caller[i]}`;
+    for (let i = 0; i < answers.length; i++) {
+      if (answers[i] !== WAIT_WOULD_BLOCK) return `call ${i} answers ${answers[i]}`;
     }
+    if (empty.some((answer) => answer !== 0)) return `calls for nothing answer ${empty.join(", ")}`;
     expectSpace(k, mm, brk(k, mm, 0), at(20), "0-4 rw-p ac #1 a2; 8-9 r--p");
     return judgeGone(k, space);
   },
@@ -404,3 +413,29 @@ export const twoDrop = atOnce(
   (k, mm) => dropPages(k, mm, at(0), 2 * PAGE_SIZE),
   "0-2 rw-p ac #1",
 );
+
+/** Nothing comes or goes. */
+export const touchedAgain = scenario({
+  name: "resident/touched-again",
+  about: "pages of a shared mapping that are there are touched while they are walked: they are there all the time",
+  paths: [Path.smaps],
+  quick: true,
+  setup: (k) => {
+    const space = ownSpace(k);
+    const file = pathNew(k, { name: "/file" });
+    place(k, space.mm, 0, 2, RW, MAP_SHARED, file);
+    must(touch(k, space.mm, at(0), 2));
+    return { space, file };
+  },
+  threads: {
+    reader: (k, { space: { mm } }): MapsStep => probe(k, mm, Path.smaps, at(0)),
+    toucher: (k, { space: { mm } }): number => touch(k, mm, at(0), 2),
+  },
+  check: (k, { space, file }, { reader, toucher }) => {
+    const pages = JSON.stringify(reader.found?.pages);
+    if (pages !== `{"anon":0,"file":2,"swap":0}`) return `the pages are ${pages}`;
+    expectSpace(k, space.mm, toucher, 0, "0-2 rw-s file+0 f2 d2");
+    pathPut(k, file);
+    return judgeGone(k, space);
+  },
+});
