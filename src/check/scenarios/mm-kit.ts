@@ -2,7 +2,7 @@
  * All that the model keeps of an address space, for scenarios that ask for mappings and compare the whole outcome with what
  * they asked for: each field of each mapping, the totals that follow from them, and what everything together has taken.
  */
-import { FIRST_FDTABLE_CACHE, FIRST_BYTES_CACHE, Cache } from "../../kernel/caches.ts";
+import { Cache, FIRST_BYTES_CACHE, FIRST_FDTABLE_CACHE } from "../../kernel/caches.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { HOST, MM, PAGE_SIZE, VMA } from "../../kernel/layout.ts";
 import {
@@ -26,7 +26,7 @@ import { bytesText } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
 import { RWSEM_WORDS } from "../../sync/rwsem.ts";
-import { R, RW, at } from "./maps-space.ts";
+import { RW, at } from "./maps-space.ts";
 
 /** Flags of private anonymous memory that was mapped to be read, and of such that may be written to. */
 export const ANON_R = VM_READ | VM_MAYALL;
@@ -86,12 +86,6 @@ export function place(
   return result;
 }
 
-/** Makes two mappings of what would be one: the second can only be read. @returns where the second begins */
-export function placeTwo(k: Kernel, mm: Ptr, from: number, middle: number, to: number): number {
-  place(k, mm, from, middle);
-  return place(k, mm, middle, to, R);
-}
-
 /** The VMA at a page. */
 export function vmaAt(k: Kernel, mm: Ptr, page: number): Ptr {
   const vma = findVma(k, mm, at(page));
@@ -123,7 +117,7 @@ function regionOf({ m }: Kernel, vma: Ptr): Region {
 }
 
 /** The largest that an address space has been, in pages. */
-export interface Peaks {
+interface Peaks {
   readonly mapped: number;
   readonly resident: number;
 }
