@@ -1,4 +1,5 @@
 /** /proc/<pid>/fd and fdinfo: what is said of descriptors while they are opened, duplicated and closed. */
+import { Event, eventCount } from "../../kernel/counters.ts";
 import { EACCES, ENOENT, ESTALE } from "../../kernel/errno.ts";
 import { execCommit, execFinish } from "../../kernel/exec.ts";
 import { exitGroup } from "../../kernel/exit.ts";
@@ -197,6 +198,24 @@ function judgeTargets({ fd, fdinfo }: Answers): string | null {
   return null;
 }
 
+/** A name that is no number is no walk to a descriptor: only the one to the directory counts. */
+function judgeWalks(k: Kernel): string | null {
+  const requests = new DirectoryRequests(k);
+  const directory = found(requests.walk(`${PID}/fd`));
+  const counts = [walksSoFar(k)];
+  for (const name of ["2", "x"]) {
+    requests.name(directory, name);
+    counts.push(walksSoFar(k));
+  }
+  const [before = 0, afterNumber = 0, afterName = 0] = counts;
+  if (afterNumber - before === 2 && afterName - afterNumber === 1) return null;
+  return `a number took ${afterNumber - before} walks, another name ${afterName - afterNumber}`;
+}
+
+function walksSoFar(k: Kernel): number {
+  return eventCount(k, Path.revalidate, Event.rcuWalk) + eventCount(k, Path.revalidate, Event.refWalk);
+}
+
 export const answers = scenario({
   name: "fd/answers",
   about: "fd and fdinfo of a process and of its thread: names, nodes, links, texts and listings say the same",
@@ -212,13 +231,14 @@ export const answers = scenario({
     process: (k): Answers => surveyBoth(k, String(PID)),
     thread: (k): Answers => surveyBoth(k, `${PID}/task/${TID}`),
   },
-  check: (_k, _plan, { process, thread }) =>
+  check: (k, _plan, { process, thread }) =>
     judgeSurvey("fd", process.fd, true, idsOf(1)) ??
     judgeSurvey("fdinfo", process.fdinfo, false, idsOf(1)) ??
     judgeSurvey("fd of the thread", thread.fd, true, idsOf(1)) ??
     judgeSurvey("fdinfo of the thread", thread.fdinfo, false, idsOf(1)) ??
     judgeTargets(process) ??
     judgeTargets(thread) ??
+    judgeWalks(k) ??
     judgeDistinct([process.fd, process.fdinfo, thread.fd, thread.fdinfo]),
 });
 
@@ -275,7 +295,7 @@ const GONE = [
 
 export const ended = scenario({
   name: "fd/exit",
-  about: "a descriptor and its fdinfo are looked at while the process ends: as they were, or gone; then it is reaped",
+  about: "a descriptor and its fdinfo are looked at while the process ends: as they were, or gone",
   extent: { kind: "bounded", preemptions: 2 },
   quick: true,
   setup: (k) => ({ ...setupDescriptors(k), nodes: nodesOf(k) }),
@@ -296,11 +316,35 @@ export const ended = scenario({
       const roots = said === ALIVE[i]?.replace(OWNED, ROOTS);
       if (!is.includes(said) && !short && !roots) return `answer ${i}: ${said}, possible: ${is.join(", ")}`;
     }
-    const dead = judgeLook("of the dead", lookAgain(requests, nodes), ZOMBIE);
     const name = requests.walk(`${PID}/fd/2`);
-    reapZombie(k, PID);
     if (name !== -ENOENT) return `a dead process has descriptor 2: ${brief(name)}`;
-    return dead ?? judgeLook("of who is gone", lookAgain(requests, nodes), GONE);
+    return judgeLook("of the dead", lookAgain(requests, nodes), ZOMBIE);
+  },
+});
+
+export const reaped = scenario({
+  name: "fd/reaped",
+  about: "who has nodes of a dead process's descriptors looks at them while it is reaped: what fdinfo was, stays open",
+  extent: { kind: "bounded", preemptions: 2 },
+  quick: true,
+  setup: (k) => {
+    const { task } = setupDescriptors(k);
+    const nodes = nodesOf(k);
+    exitGroup(k, task, 0);
+    return { nodes };
+  },
+  threads: {
+    reader: (k, { nodes }): string[] => lookAgain(new DirectoryRequests(k), nodes),
+    reaps: (k): void => reapZombie(k, PID),
+  },
+  check: (k, { nodes }, { reader }) => {
+    const first = reader.findIndex((said, i) => said !== ZOMBIE[i]);
+    const from = first < 0 ? reader.length : first;
+    const expected = [...ZOMBIE.slice(0, from), ...GONE.slice(from)];
+    return (
+      judgeLook("of one that goes", reader, expected) ??
+      judgeLook("of who is gone", lookAgain(new DirectoryRequests(k), nodes), GONE)
+    );
   },
 });
 
@@ -460,7 +504,7 @@ export const inPieces = scenario({
 export const unshared = scenario({
   name: "fd/listing-exec",
   about: "fd is listed while an exec takes a table of its own and closes a descriptor, and who shared the old one ends",
-  extent: { kind: "bounded", preemptions: 2 },
+  extent: { kind: "bounded", preemptions: 1 },
   setup: (k) => {
     const { task } = setupDescriptors(k);
     const files = k.m.load(task + TASK.files);

@@ -11,7 +11,7 @@ import { mmap, munmap } from "../../mm/mmap.ts";
 import { mprotect } from "../../mm/mprotect.ts";
 import { MAP_LIMIT } from "../../proc/fs/node-id.ts";
 import type { Attr } from "../../proc/vfs.ts";
-import { DT_LNK } from "../../proc/vfs.ts";
+import { DT_LNK, WOULD_WAIT } from "../../proc/vfs.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { NULL } from "../../sync/atomics.ts";
 import { scenario } from "../scenario.ts";
@@ -19,7 +19,7 @@ import type { Listing, Told } from "./directory-requests.ts";
 import { Asker, DirectoryRequests, found } from "./directory-requests.ts";
 import { countIs, prepareExec, takeOver } from "./exec-images.ts";
 import { reapZombie, taskOfPid } from "./pid-kit.ts";
-import { PID, firstLife, idsOf, startOf } from "./revalidate-lives.ts";
+import { PID, firstLife, idsOf, judgeReferences, startOf } from "./revalidate-lives.ts";
 
 const PATHS = [Path.revalidate];
 
@@ -73,9 +73,9 @@ function nodesOf(k: Kernel, name: string): { readonly directory: Readonly<Attr>;
   return { directory, link: found(requests.name(directory, name)) };
 }
 
-/** Nothing holds the address space but the process. */
+/** Nobody refers to the process, its address space, or /proc any more. */
 function judgeRest(k: Kernel, { task }: { readonly task: Ptr }): string | null {
-  return countIs(k, "the address space", k.m.load(task + TASK.mm) + MM.mmUsers, 1);
+  return countIs(k, "the address space", k.m.load(task + TASK.mm) + MM.mmUsers, 1) ?? judgeReferences(k, task, true);
 }
 
 /** What is told of a link, in short; or an errno. */
@@ -270,6 +270,36 @@ export const execed = scenario({
   check: (k, plan, { reader, exec }) => {
     if (!exec) return "the exec failed";
     return judgeTexts("the links", reader, [plan.names, NAME]) ?? judgeRest(k, plan);
+  },
+});
+
+export const parked = scenario({
+  name: "map_files/parked",
+  about: "one who must not sleep asks for a mapping beside one that changes: he gets it, or has to come again",
+  paths: PATHS,
+  quick: true,
+  setup: (k) => {
+    const plan = setupMappings(k);
+    return { ...plan, link: nodesOf(k, END).link };
+  },
+  threads: {
+    reader: (k, { link, directory }): string[] => {
+      k.t.maySleep = false;
+      const requests = new DirectoryRequests(k);
+      const told = [brief(requests.again(link)), String(requests.read(link)), brief(requests.name(directory, END))];
+      return [...told, namesIn(requests.list(directory, 2, false))];
+    },
+    writer: (k, { mm }): void => {
+      mprotect(k, mm, START, (FIRST[1] - FIRST[0]) * PAGE, PROT_READ | PROT_EXEC);
+    },
+  },
+  check: (k, plan, { reader }, form) => {
+    const expected = [OWNED, NAME, OWNED, `0 ${WHOLE} ${END}`];
+    // Lock-free, only the listing comes across the mapping that changes.
+    const waits = (i: number): boolean => form === "locked" || i === expected.length - 1;
+    const wait = String(WOULD_WAIT);
+    const strange = reader.findIndex((said, i) => said !== expected[i] && !(said === wait && waits(i)));
+    return strange < 0 ? judgeRest(k, plan) : `answer ${strange}: ${reader[strange]}, not ${expected[strange]}`;
   },
 });
 

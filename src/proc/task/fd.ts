@@ -50,8 +50,8 @@ export function fillFdinfo(c: RequestContext, out: Attr): void {
   fillDescriptor(c, c.whole ? Tag.fdinfo : Tag.fdinfoOfThread, out);
 }
 
-function fillOpenFdinfo(c: RequestContext, out: Attr): number {
-  if (fdLookup(c.k, c.task, c.index) === NULL) return -ENOENT;
+/** Of a descriptor that is listed, though it may have been closed a moment ago. */
+function fillListedFdinfo(c: RequestContext, out: Attr): number {
   fillFdinfo(c, out);
   return 0;
 }
@@ -103,7 +103,7 @@ function iterate(
     const following = nextFd(k, task, fd + 1);
     const next = FIRST + (following >= 0 ? following : fdTableSize(k, task));
     c.index = fd;
-    // A descriptor that was closed a moment ago is still listed, without attributes.
+    // A link of a descriptor that was closed a moment ago is still listed, without attributes.
     const attr = plus !== null && fill(c, plus) === 0 ? plus : null;
     const kind = (c.whole ? 0 : 1) + (type === DT_LNK ? 0 : Tag.fdinfo - Tag.fd);
     fdInode(c.inode, fd, c.tid, kind);
@@ -145,7 +145,7 @@ export const FDINFO_DIRECTORY: DynamicDirectory = {
     fillFdinfo(c, out);
     return 0;
   },
-  iterate: (c, offset, plus, sink) => iterate(c, offset, plus, sink, fillOpenFdinfo, DT_REG),
+  iterate: (c, offset, plus, sink) => iterate(c, offset, plus, sink, fillListedFdinfo, DT_REG),
   describe: () => undefined,
 };
 
