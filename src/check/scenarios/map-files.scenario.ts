@@ -277,7 +277,6 @@ export const parked = scenario({
   name: "map_files/parked",
   about: "one who must not sleep asks for a mapping beside one that changes: he gets it, or has to come again",
   paths: PATHS,
-  quick: true,
   setup: (k) => {
     const plan = setupMappings(k);
     return { ...plan, link: nodesOf(k, END).link };
