@@ -48,7 +48,7 @@ export function explain(error: unknown): Failure {
   if (error instanceof ScenarioError || isBuildError(error)) {
     return { status: EXIT.scenario, sentence: oneLine(error.message) };
   }
-  if (isScenarioFileError(error)) {
+  if (isProgramError(error)) {
     return { status: EXIT.failed, sentence: oneLine(error.message) };
   }
   if (error instanceof MountError) {
@@ -74,8 +74,8 @@ function isBuildError(error: unknown): error is Error {
 }
 
 /** Told by its code: the class comes with what loads programs, which only `check` needs. */
-function isScenarioFileError(error: unknown): error is Error {
-  return error instanceof Error && errorCode(error) === "ESYNTH_SCENARIO_FILE";
+function isProgramError(error: unknown): error is Error {
+  return error instanceof Error && /^ESYNTH_(SCENARIO_FILE|PROGRAM_CHANGED)$/.test(errorCode(error));
 }
 
 function oneLine(text: string): string {

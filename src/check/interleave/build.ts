@@ -3,6 +3,7 @@
  * shape with scripts, and the table of their accesses. One builder makes many variants of a program: what an edit
  * does not touch is neither read nor analysed again.
  */
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -135,7 +136,9 @@ function writeProgram(outDir: string, entries: readonly string[], { outputs, sit
   for (const folder of folders) mkdirSync(folder, { recursive: true });
   for (const [file, { text }] of outputs) writeFileSync(join(outDir, scriptOf(file)), text);
   writeFileSync(join(outDir, "package.json"), '{ "type": "module" }\n');
-  const description: ProgramFile = { entries: entries.map(scriptOf), sites };
+  const digest = createHash("sha256");
+  for (const { text } of outputs.values()) digest.update(text);
+  const description: ProgramFile = { entries: entries.map(scriptOf), sites, digest: digest.digest("hex") };
   writeFileSync(join(outDir, PROGRAM_FILE), JSON.stringify(description));
 }
 

@@ -31,10 +31,12 @@ export class Colours {
   private readonly classes = new Classes();
   private readonly callers = new Map<Key, Set<Key>>();
   private readonly coloured = new Set<Key>();
+  private readonly always: ReadonlySet<Key>;
 
   /** @param always functions that are generators whatever they do */
   constructor(files: Iterable<Facts>, always: readonly Key[]) {
     const all = [...files];
+    this.always = new Set(always);
     for (const { same } of all) for (const [a, b] of same) this.classes.unite(a, b);
     for (const facts of all) this.addCalls(facts);
     const reached = all.flatMap(({ accesses }) => accesses.filter((access) => access.kind === "step"));
@@ -59,7 +61,9 @@ export class Colours {
         problems.push(problemAt(file, node, `call that reaches shared memory ${place.outside}`));
     }
     for (const { key, problem } of facts.restrictions) if (this.isGenerator(key)) problems.push(problem);
-    return problems.sort((a, b) => a.line - b.line || a.column - b.column);
+    for (const { key, problem } of facts.unknown) if (!this.always.has(key)) problems.push(problem);
+    const different = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+    return [...different.values()].sort((a, b) => a.line - b.line || a.column - b.column);
   }
 
   private addCalls({ calls }: Facts): void {

@@ -49,6 +49,8 @@ export interface Facts {
   /** Pairs of which one may stand where the other is called. */
   readonly same: readonly (readonly [Key, Key])[];
   readonly restrictions: readonly Restriction[];
+  /** Functions that stand for others which nobody knows: a problem unless they are generators whatever they do. */
+  readonly unknown: readonly Restriction[];
   readonly problems: readonly Problem[];
 }
 
@@ -80,6 +82,7 @@ class FileReader {
   private readonly accesses: AccessFact[] = [];
   private readonly same: [Key, Key][] = [];
   private readonly restrictions: Restriction[] = [];
+  private readonly unknown: Restriction[] = [];
   private readonly problems: Problem[] = [];
 
   constructor(sources: Sources, checker: ts.TypeChecker, file: string, source: ts.SourceFile) {
@@ -90,6 +93,7 @@ class FileReader {
     this.flow = new Flow(checker, {
       same: (a, b, node) => this.unite(a, b, node),
       leaves: (callable, node, message) => this.restrict(callable, node, message),
+      appears: (callable, node, message) => this.addUnknown(callable, node, message),
       problem: (node, message) => this.problem(node, message),
       isOwn: (declaration) => this.isOwn(declaration),
     });
@@ -97,8 +101,8 @@ class FileReader {
 
   read(): Facts {
     this.visit(this.source, false);
-    const { file, source, functions, calls, accesses, same, restrictions, problems } = this;
-    return { file, source, functions, calls, accesses, same, restrictions, problems };
+    const { file, source, functions, calls, accesses, same, restrictions, unknown, problems } = this;
+    return { file, source, functions, calls, accesses, same, restrictions, unknown, problems };
   }
 
   private visit(node: ts.Node, raw: boolean): void {
@@ -114,6 +118,7 @@ class FileReader {
     if (forbidden !== null && !this.isWithinMemory(node)) this.problem(node, forbidden);
     if (ts.isCallExpression(node) || ts.isTaggedTemplateExpression(node)) this.visitCall(node);
     if (ts.isPropertyAccessExpression(node)) this.visitProperty(node);
+    if (ts.isElementAccessExpression(node)) this.visitElement(node);
     if (node.kind === ts.SyntaxKind.SuperKeyword || (ts.isIdentifier(node) && node.text === "arguments"))
       this.visitOuterName(node);
     this.flow.visit(node);
@@ -190,6 +195,12 @@ class FileReader {
     }
   }
 
+  private visitElement(node: ts.ElementAccessExpression): void {
+    const owner = this.checker.getTypeAtLocation(node.expression).symbol?.valueDeclaration;
+    if (owner !== undefined && this.isMemory(owner))
+      this.problem(node, "a member of memory by another way than its name: write memory.name");
+  }
+
   private accessOf(declaration: Callable): AccessKind | undefined {
     if (!ts.isMethodDeclaration(declaration) || !this.isMemory(declaration.parent)) return undefined;
     return accessKind(declaration.name.getText());
@@ -234,6 +245,12 @@ class FileReader {
   private restrict(callable: Callable, node: ts.Node, message: string): void {
     if (this.accessOf(callable) !== undefined) this.problem(node, message);
     else this.restrictions.push({ key: keyOf(callable), problem: problemAt(this.file, node, message) });
+  }
+
+  /** Of a function with a body it's known what it does. */
+  private addUnknown(callable: Callable, node: ts.Node, message: string): void {
+    if ("body" in callable && callable.body !== undefined) return;
+    this.unknown.push({ key: keyOf(callable), problem: problemAt(this.file, node, message) });
   }
 
   private problem(node: ts.Node, message: string): void {

@@ -8,6 +8,7 @@
  */
 import ts from "typescript";
 import type { Callable } from "./declarations.ts";
+import { unseenName } from "./places.ts";
 
 /** What is found. */
 export interface FlowSink {
@@ -15,6 +16,8 @@ export interface FlowSink {
   same(a: Callable, b: Callable, node: ts.Node): void;
   /** The function gets to where it can't be followed. */
   leaves(callable: Callable, node: ts.Node, message: string): void;
+  /** Nothing is known of the functions that are called as this one from here on. */
+  appears(callable: Callable, node: ts.Node, message: string): void;
   /** Something can't be followed at all. */
   problem(node: ts.Node, message: string): void;
   /** True for a declaration of the checkout's. */
@@ -24,6 +27,8 @@ export interface FlowSink {
 const HANDED_OUT = "handed to code that cannot be delayed, and reaches shared memory: write a loop that calls it";
 const UNTYPED = "gets to a place of type any or unknown, and reaches shared memory: give the place a type";
 const FOREIGN = "a function from elsewhere in a place where others reach shared memory: write a function that calls it";
+const CLAIMED =
+  "claimed of something that isn't known to have it: functions that it may stand for can't be told: declare it";
 const DEEP = "a type too deep to follow: name its parts";
 
 /** Types within types that are followed. */
@@ -84,9 +89,23 @@ export class Flow {
     if (ts.isExpression(node)) this.visitValue(node);
     if (ts.isCallExpression(node) || ts.isNewExpression(node)) this.visitArguments(node);
     if (ts.isClassLike(node)) this.visitHeritage(node);
-    if ((ts.isParameter(node) || ts.isPropertyDeclaration(node) || ts.isBindingElement(node)) && node.initializer) {
-      this.relate(this.typeOf(node.initializer), this.typeOf(node.name), node.initializer);
-    }
+    if (ts.isFunctionLike(node) && node.type && ts.isTypePredicateNode(node.type)) this.visitGuard(node.type);
+    if (isMember(node)) this.visitMember(node.name, this.typeOf(node.name));
+    if (ts.isBinaryExpression(node) && ASSIGNMENTS.has(node.operatorToken.kind)) this.visitAssignment(node);
+    const value = defaultOf(node);
+    if (value !== undefined) this.relate(this.typeOf(value), this.typeOf(value.parent.name), value);
+  }
+
+  private visitAssignment({ left, right }: ts.BinaryExpression): void {
+    const name = memberName(left);
+    if (name !== undefined) this.visitMember(name, this.typeOf(right));
+  }
+
+  /** A function that a member gets which the language calls by itself. */
+  private visitMember(name: ts.Node, type: ts.Type): void {
+    const wrong = unseenName(name);
+    if (wrong === null) return;
+    for (const callable of this.callablesOf(type)) this.sink.leaves(callable, name, `reaches shared memory ${wrong}`);
   }
 
   private visitValue(node: ts.Expression): void {
@@ -94,7 +113,9 @@ export class Flow {
     const target = this.targetOf(node);
     if (target !== undefined) this.relate(this.typeOf(node), target, node);
     if (ts.isAsExpression(node) || ts.isSatisfiesExpression(node) || ts.isTypeAssertionExpression(node)) {
-      this.relate(this.typeOf(innermost(node.expression)), this.typeOf(node), node);
+      const source = this.typeOf(innermost(node.expression));
+      this.relate(source, this.typeOf(node), node);
+      this.claim([source], this.typeOf(node), node);
     }
   }
 
@@ -116,7 +137,7 @@ export class Flow {
       this.relateTo(node, this.checker.getContextualType(node));
       return this.checker.getIndexTypeOfType(this.typeOf(parent), ts.IndexKind.Number);
     }
-    if (!isHandedOver(node)) return undefined;
+    if (!isHandedOver(node) && !ts.isYieldExpression(parent)) return undefined;
     return this.checker.getContextualType(node);
   }
 
@@ -137,6 +158,10 @@ export class Flow {
     for (const clause of node.heritageClauses ?? []) {
       for (const type of clause.types) this.relate(this.checker.getTypeAtLocation(node), this.typeOf(type), type);
     }
+  }
+
+  private visitGuard({ parameterName, type }: ts.TypePredicateNode): void {
+    if (type !== undefined) this.claim([this.typeOf(parameterName)], this.typeOf(type), type);
   }
 
   private relateTo(node: ts.Expression, target: ts.Type | undefined): void {
@@ -167,7 +192,7 @@ export class Flow {
     if (wanted.length === 0) for (const callable of this.callablesOf(source)) this.sink.leaves(callable, node, UNTYPED);
     if ((source.flags & ts.TypeFlags.Any) !== 0) {
       for (const callable of this.callablesOf(target)) this.sink.leaves(callable, node, FOREIGN);
-      return;
+      return this.claim([], target, node);
     }
     for (const a of given) for (const b of wanted) this.relateSignatures(a, b, node, depth);
     this.relateElements(source, target, node, depth);
@@ -218,6 +243,31 @@ export class Flow {
       const own = this.checker.getPropertyOfType(source, property.name);
       if (own === undefined || own === property) continue;
       this.relate(this.typeOfSymbol(own, node), this.typeOfSymbol(property, node), node, depth);
+    }
+  }
+
+  /**
+   * A value of one of these types is said to be a `target`. What functions it has that none of the types has, nobody knows.
+   * @param open types that are being looked at
+   */
+  private claim(sources: readonly ts.Type[], target: ts.Type, node: ts.Node, open: readonly ts.Type[] = []): void {
+    const known = sources.flatMap(partsOf);
+    if (known.includes(target) || (target.flags & PRIMITIVE) !== 0 || open.includes(target)) return;
+    if (target.isUnion()) return target.types.forEach((part) => this.claim(known, part, node, open));
+    if (!known.some((type) => this.signaturesOf(type).length > 0)) {
+      for (const callable of this.callablesOf(target)) this.sink.appears(callable, node, CLAIMED);
+    }
+    const inner = [...open, target];
+    for (const [i, part] of this.argumentsOf(target).entries()) {
+      this.claim(known.map((type) => this.argumentsOf(type)[i]).filter(isKnown), part, node, inner);
+    }
+    const element = this.checker.getIndexTypeOfType(target, ts.IndexKind.String);
+    if (element !== undefined) this.claim([], element, node, inner);
+    if (this.isLibrary(target)) return;
+    for (const property of this.checker.getPropertiesOfType(target)) {
+      const own = known.map((type) => this.checker.getPropertyOfType(type, property.name)).filter(isKnown);
+      const types = own.map((symbol) => this.typeOfSymbol(symbol, node));
+      if (!own.includes(property)) this.claim(types, this.typeOfSymbol(property, node), node, inner);
     }
   }
 
@@ -283,9 +333,37 @@ function isHandedOver(node: ts.Expression): boolean {
   return ts.isShorthandPropertyAssignment(parent) || ts.isSpreadElement(parent);
 }
 
+/** What something has if it isn't given anything: the `value` of `name = value`. */
+function defaultOf(node: ts.Node): (ts.Expression & { readonly parent: { readonly name: ts.Node } }) | undefined {
+  const value =
+    ts.isParameter(node) || ts.isPropertyDeclaration(node) || ts.isBindingElement(node)
+      ? node.initializer
+      : ts.isShorthandPropertyAssignment(node)
+        ? node.objectAssignmentInitializer
+        : undefined;
+  return value as ReturnType<typeof defaultOf>;
+}
+
+type Member = ts.PropertyAssignment | ts.ShorthandPropertyAssignment | ts.PropertyDeclaration | ts.PropertySignature;
+
+function isMember(node: ts.Node): node is Member {
+  const given = ts.isPropertyAssignment(node) || ts.isShorthandPropertyAssignment(node);
+  return given || ts.isPropertyDeclaration(node) || ts.isPropertySignature(node);
+}
+
+/** The name in `x.name` and `x["name"]`. */
+function memberName(node: ts.Expression): ts.Node | undefined {
+  if (ts.isPropertyAccessExpression(node)) return node.name;
+  return ts.isElementAccessExpression(node) ? node.argumentExpression : undefined;
+}
+
 /** What is below assertions: `e as unknown as T` says of e that it's a T. */
 function innermost(node: ts.Expression): ts.Expression {
   return ts.isAsExpression(node) || ts.isParenthesizedExpression(node) ? innermost(node.expression) : node;
+}
+
+function isKnown<T>(thing: T | undefined): thing is T {
+  return thing !== undefined;
 }
 
 function partsOf(type: ts.Type): readonly ts.Type[] {

@@ -1,7 +1,9 @@
 /** What is rejected wherever it stands, whether shared memory is reached or not. */
 import ts from "typescript";
 
-const RAW: ReadonlySet<string> = new Set(["Atomics", "SharedArrayBuffer"]);
+const RAW: ReadonlySet<string> = new Set(["Atomics", "Buffer", "SharedArrayBuffer"]);
+/** What calls functions, or makes them, where nobody sees it. */
+const HIDING: ReadonlySet<string> = new Set(["eval", "Function", "Proxy", "Reflect", "globalThis"]);
 const VIEW = /^(DataView|((Big)?(Int|Uint)|Float)(8|16|32|64)(Clamped)?Array)$/;
 const MUTATORS: ReadonlySet<string> = new Set(
   "push pop shift unshift splice sort reverse fill copyWithin set add delete clear".split(" "),
@@ -32,9 +34,18 @@ function syntaxAt(node: ts.Node): string | null {
   }
   if (ts.isComputedPropertyName(node) && node.expression.getText().startsWith("Symbol."))
     return `[${node.expression.getText()}], which is called unseen: give it a name, and call that`;
+  if ((ts.isForOfStatement(node) || ts.isForInStatement(node)) && !ts.isVariableDeclarationList(node.initializer))
+    return "a loop over a variable from outside: declare it in the loop";
+  if (endsInSemicolon(node) && !node.getText().endsWith(";"))
+    return "a statement without a semicolon, which would go on with what is inserted behind it: end it";
   if (ts.isIdentifier(node) && node.text === "$" && isDeclared(node))
     return "the name $ is the scheduler's: choose another one";
   return null;
+}
+
+function endsInSemicolon(node: ts.Node): boolean {
+  const plain = ts.isExpressionStatement(node) || ts.isVariableStatement(node) || ts.isReturnStatement(node);
+  return plain || ts.isThrowStatement(node) || ts.isPropertyDeclaration(node) || ts.isExportAssignment(node);
 }
 
 /** True for a name that is declared here, and not just said to be there. */
@@ -48,19 +59,41 @@ function isDeclared(node: ts.Identifier): boolean {
 function rawAt(node: ts.Node, checker: ts.TypeChecker): string | null {
   if (ts.isIdentifier(node) && RAW.has(node.text) && isValue(node))
     return `${node.text}: only class Memory makes and touches shared memory; use its methods`;
+  if (ts.isIdentifier(node) && HIDING.has(node.text) && isValue(node))
+    return `${node.text} hides what it calls: write the calls`;
+  if (ts.isIdentifier(node) && node.text === "Symbol" && isValue(node) && !isCalled(node))
+    return "a symbol of the language's, by which it calls unseen: use a name";
+  if (ts.isIdentifier(node) && VIEW.test(node.text) && isValue(node) && !isUsed(node))
+    return `${node.text} under another name: use it where it stands`;
   if (!ts.isNewExpression(node) || !ts.isIdentifier(node.expression)) return null;
-  if (node.expression.text === "Proxy") return "a proxy hides what it calls: write the calls";
   const [buffer] = node.arguments ?? [];
   if (!VIEW.test(node.expression.text) || buffer === undefined) return null;
-  const type = checker.getTypeAtLocation(buffer);
-  const shared = (type.isUnion() ? type.types : [type]).some((part) => part.symbol?.name === "SharedArrayBuffer");
+  const shared = mayBeShared(checker.getTypeAtLocation(buffer), checker);
   return shared ? "a view of shared memory: only class Memory has one; use its methods" : null;
+}
+
+function mayBeShared(type: ts.Type, checker: ts.TypeChecker): boolean {
+  const known = checker.getBaseConstraintOfType(type) ?? type;
+  if ((known.flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown)) !== 0) return true;
+  return (known.isUnion() ? known.types : [known]).some((part) => part.symbol?.name === "SharedArrayBuffer");
 }
 
 function isValue(node: ts.Identifier): boolean {
   const { parent } = node;
   const named = (ts.isPropertyAccessExpression(parent) || ts.isPropertyAssignment(parent)) && parent.name === node;
   return !named;
+}
+
+/** True for the name in `Symbol("x")` and `Symbol.for("x")`. */
+function isCalled(node: ts.Identifier): boolean {
+  const { parent } = node;
+  if (ts.isCallExpression(parent)) return parent.expression === node;
+  return ts.isPropertyAccessExpression(parent) && parent.name.text === "for";
+}
+
+/** True for the name of a class in `new X(…)`, `X.from(…)`, `value instanceof X`. */
+function isUsed({ parent }: ts.Identifier): boolean {
+  return ts.isNewExpression(parent) || ts.isPropertyAccessExpression(parent) || ts.isBinaryExpression(parent);
 }
 
 /** Changes of what stands at the top of a module. */

@@ -1,5 +1,5 @@
 /** Loads transformed programs, where there may be neither sources nor a compiler. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Kernel } from "../../kernel/kernel.ts";
@@ -34,6 +34,8 @@ export interface ProgramFile {
   /** Paths of scripts from the root of the tree. */
   readonly entries: readonly string[];
   readonly sites: readonly (Site | null)[];
+  /** Of the texts of all scripts. */
+  readonly digest: string;
 }
 
 export const PROGRAM_FILE = "program.json";
@@ -46,20 +48,45 @@ export class ScenarioFileError extends Error {
   readonly code = "ESYNTH_SCENARIO_FILE";
 }
 
+/** The program that is loaded has been built anew just now. */
+export class ProgramChangedError extends Error {
+  readonly code = "ESYNTH_PROGRAM_CHANGED";
+
+  constructor(dir: string) {
+    super(`${dir} was built anew while it was read: run it again`);
+  }
+}
+
 /**
  * Loads a tree that build.ts has written. The backend has to be installed (backend.ts): the code takes it
  * when it's loaded.
  *
+ * @throws ProgramChangedError if the tree is replaced meanwhile: its modules may be of both
  * @throws ScenarioFileError if a scenario file exports something else, or a name stands for two scenarios
  */
 export async function loadProgram(dir: string): Promise<LoadedProgram> {
-  const { entries, sites } = JSON.parse(readFileSync(join(dir, PROGRAM_FILE), "utf8")) as ProgramFile;
+  const text = readFileSync(join(dir, PROGRAM_FILE), "utf8");
+  const { entries, sites } = JSON.parse(text) as ProgramFile;
+  const modules = await loadModules(dir, entries).catch((error: unknown) => {
+    throw isStill(dir, text) ? error : new ProgramChangedError(dir);
+  });
+  if (!isStill(dir, text)) throw new ProgramChangedError(dir);
+  const model = modules.get(MODEL_SCRIPT) as unknown as Model;
+  return { scenarios: scenariosByName(modules), model, sites, modules };
+}
+
+async function loadModules(dir: string, entries: readonly string[]): Promise<LoadedProgram["modules"]> {
   const modules = new Map<string, Readonly<Record<string, unknown>>>();
   for (const entry of entries) {
     modules.set(entry, (await import(pathToFileURL(join(dir, entry)).href)) as Record<string, unknown>);
   }
-  const model = modules.get(MODEL_SCRIPT) as unknown as Model;
-  return { scenarios: scenariosByName(modules), model, sites, modules };
+  return modules;
+}
+
+/** True if nobody has put another tree in its place. */
+function isStill(dir: string, text: string): boolean {
+  const file = join(dir, PROGRAM_FILE);
+  return existsSync(file) && readFileSync(file, "utf8") === text;
 }
 
 /** The scenarios of all scenario files. If a name stood for two of them, it would hide one. */

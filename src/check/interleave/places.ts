@@ -37,9 +37,13 @@ export function unfitness(callable: Callable): string | null {
   const name = nameOf(callable);
   if (name !== undefined && ts.isComputedPropertyName(name))
     return "in a method with a computed name, which may be called unseen: give it a name";
-  if (name !== undefined && UNSEEN.has(name.getText()))
-    return `in ${name.getText()}(), which may be called unseen: give it another name`;
-  return null;
+  return name === undefined ? null : unseenName(name);
+}
+
+/** Why what a member of this name does can't be delayed, or null. */
+export function unseenName(name: ts.Node): string | null {
+  const text = ts.isStringLiteralLike(name) ? name.text : name.getText();
+  return UNSEEN.has(text) ? `in ${text}(), which may be called unseen: give it another name` : null;
 }
 
 /** A function's own name, or that of the member that it's the value of. */

@@ -3,7 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { PROGRAM_FILE, ScenarioFileError, loadProgram } from "../../../src/check/interleave/load.ts";
+import {
+  PROGRAM_FILE,
+  ProgramChangedError,
+  ScenarioFileError,
+  loadProgram,
+} from "../../../src/check/interleave/load.ts";
 
 const MODEL = "src/check/model.js";
 const FIRST = "src/check/scenarios/first.scenario.js";
@@ -60,4 +65,12 @@ test("what is exported and no scenario is an error that names file and export", 
   await expect(loading).rejects.toThrow(
     "src/check/scenarios/first.scenario.ts: a scenario file exports scenarios: ROUNDS is none",
   );
+});
+
+test("a program that is built anew while it is loaded is an error", async () => {
+  const change = `import { appendFileSync } from "node:fs"; appendFileSync(new URL("../../${PROGRAM_FILE}", import.meta.url), " ");`;
+  await expect(load({ [MODEL]: change })).rejects.toThrow(ProgramChangedError);
+  const remove = `import { rmSync } from "node:fs"; rmSync(new URL("../../${PROGRAM_FILE}", import.meta.url)); await import("./gone.js");`;
+  await expect(load({ [FIRST]: remove.replaceAll("../../", "../../../") })).rejects.toThrow("run it again");
+  await expect(load({ [SECOND]: 'import "./gone.js";' })).rejects.toThrow("gone.js");
 });

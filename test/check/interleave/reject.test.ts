@@ -111,6 +111,34 @@ export function f(m: Memory): number {
     /^3: shared access in valueOf\(\)/,
   ],
   [
+    "toString in quotes",
+    `
+export function f(m: Memory): string {
+  return "" + { "toString": () => String(m.load(1)) };
+}`,
+    /^3: shared access in toString\(\)/,
+  ],
+  [
+    "valueOf by its variable",
+    `
+export function f(m: Memory): number {
+  const valueOf = (): number => m.load(1);
+  return +{ valueOf };
+}`,
+    /^4: reaches shared memory in valueOf\(\)/,
+  ],
+  [
+    "toJSON that is added",
+    `
+export function f(m: Memory, o: { toJSON?: () => number }): string {
+  o.toJSON = () => m.load(1);
+  return JSON.stringify(o);
+}`,
+    /^3: reaches shared memory in toJSON\(\)/,
+  ],
+  ["a symbol taken out", `\nexport const { iterator } = Symbol;`, /^2: a symbol of the language's/],
+  ["a symbol under another name", `\nexport const KEY: symbol = Symbol.iterator;`, /^2: a symbol of the language's/],
+  [
     "an override of an access",
     `
 export class Mine extends Memory {
@@ -335,7 +363,94 @@ const g = (words: Words): number => words.load(1);
 export const f = (m: Memory): number => g(m);`,
     /^4: Memory under another type/,
   ],
-  ["a proxy", `\nexport const f = (x: object): object => new Proxy(x, {});`, /^2: a proxy/],
+  ["a proxy", `\nexport const f = (x: object): object => new Proxy(x, {});`, /^2: Proxy hides/],
+  ["reflection", `\nexport const f = (m: Memory): unknown => Reflect.get(m, "words");`, /^2: Reflect hides/],
+  ["code as text", `\nexport const f = new Function("m", "m.load(1)");`, /^2: Function hides/],
+  ["the global object", `\nexport const f = globalThis;`, /^2: globalThis hides/],
+  ["bytes of a buffer", `\nexport const f = (m: Memory): unknown => Buffer.from(m.buffer);`, /^2: Buffer: only/],
+  [
+    "a private field",
+    `\nexport const f = (m: Memory): unknown => m["words"];`,
+    /^2: a member of memory by another way/,
+  ],
+  [
+    "a view under another name",
+    `\nconst View = Int32Array;\nexport const f = View;`,
+    /^2: Int32Array under another name/,
+  ],
+  ["a view of who knows what", `\nexport const f = (b: any): unknown => new Int32Array(b);`, /^2: a view of shared/],
+  [
+    "a view of some kind of buffer",
+    `\nexport const f = <B extends ArrayBufferLike>(b: B): unknown => new Int32Array(b);`,
+    /^2: a view of shared/,
+  ],
+];
+
+/** Values of which more is claimed than their types say. */
+const CLAIMS: Case[] = [
+  [
+    "Memory out of an unknown value",
+    `
+interface Words { load(at: number): number }
+export function f(m: Memory): number {
+  const value: unknown = m;
+  return (value as Words).load(1);
+}`,
+    /^5: claimed of something/,
+  ],
+  [
+    "Memory out of a list",
+    `
+interface Words { load(at: number): number }
+export function f(m: Memory): number {
+  const values: object[] = [m];
+  return (values as Words[])[0]!.load(1);
+}`,
+    /^5: claimed of something/,
+  ],
+  [
+    "Memory's methods out of an any",
+    `
+interface Words { load(this: Memory, at: number): number }
+export function f(m: Memory): number {
+  const words: Words = Object.getPrototypeOf(m);
+  return words.load.call(m, 1);
+}`,
+    /^4: claimed of something/,
+  ],
+  [
+    "a method that the type doesn't have",
+    `
+interface Thing { readonly x: number }
+interface Opens extends Thing { open(): number }
+function make(m: Memory): Thing {
+  const opens = { x: 1, open: () => m.load(1) };
+  return opens;
+}
+export const f = (m: Memory): number => (make(m) as Opens).open();`,
+    /^8: claimed of something/,
+  ],
+  [
+    "a guard",
+    `
+interface Thing { readonly x: number }
+interface Opens extends Thing { open(): number }
+const opens = (thing: Thing): thing is Opens => "open" in thing;
+export const f = (thing: Thing): number => (opens(thing) ? thing.open() : 0);`,
+    /^4: claimed of something/,
+  ],
+  [
+    "what was thrown",
+    `
+export function f(m: Memory): number {
+  try {
+    throw () => m.load(1);
+  } catch (thrown) {
+    return (thrown as () => number)();
+  }
+}`,
+    /^6: claimed of something/,
+  ],
 ];
 
 const STATE: Case[] = [
@@ -385,6 +500,16 @@ const SYNTAX: Case[] = [
     /^2: imports node:fs/,
   ],
   ["an import in a function", `\nexport const f = (): unknown => import("./sync/rcu.ts");`, /^2: import\(\)/],
+  [
+    "a loop over a variable from outside",
+    `\nexport function f(list: number[]): number { let x = 0; for (x of list) break; return x; }`,
+    /^2: a loop over a variable/,
+  ],
+  [
+    "no semicolon",
+    `\nexport function f(m: Memory): void {\n  let x = 1\n  m.store(1, x)\n}`,
+    /^3: a statement without/,
+  ],
   ["the scheduler's name", `\nexport const f = ($: number): number => $;`, /^2: the name \$/],
 ];
 
@@ -393,6 +518,7 @@ describe.each([
   ["functions", FUNCTIONS],
   ["calls", CALLS],
   ["raw memory", RAW],
+  ["claims", CLAIMS],
   ["state of modules", STATE],
   ["syntax", SYNTAX],
 ])("%s", (_, cases) => {
