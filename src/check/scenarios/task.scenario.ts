@@ -28,10 +28,16 @@ import {
   threadCount,
 } from "../../kernel/task.ts";
 import { Wait } from "../../kernel/wait-kinds.ts";
+import { CallerSubject, RequestContext } from "../../proc/fs/context.ts";
+import { Entries } from "../../proc/fs/entries.ts";
+import { childrenSeq } from "../../proc/task/array-children.ts";
+import { Text } from "../../proc/text.ts";
+import type { CallerFacts } from "../../proc/vfs.ts";
 import { latin1Bytes, latin1Text } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { refcountDecAndTest } from "../../sync/refcount.ts";
 import { scenario } from "../scenario.ts";
+import { HOST_VIEW } from "./lookup-requests.ts";
 import { inventory, judgeInventory } from "./machine-kit.ts";
 import { endAndReap, reclaimNow, start, taskOfPid } from "./pid-kit.ts";
 
@@ -394,6 +400,50 @@ export const walked = scenario({
   },
 });
 
+/** Who asks plays no part. */
+const NO_FACTS: CallerFacts = {
+  ...{ tgid: () => 0, descends: () => false, groups: () => [] },
+  ...{ effective: () => [0, 0] as const, permitted: () => [0, 0] as const },
+};
+
+/** The file children of a process: the ids that it shows. */
+function readChildren(k: Kernel, task: Ptr): string {
+  const tables = new Entries({ root: [], process: [], thread: [] });
+  const c = new RequestContext(k, HOST_VIEW, new CallerSubject(NO_FACTS), tables);
+  c.task = task;
+  const cursor = { index: 0, entry: 0 };
+  const out = new Text();
+  for (let found = childrenSeq.start(c, cursor); found === 1; found = childrenSeq.next(c, cursor)) {
+    childrenSeq.show(c, cursor, out);
+  }
+  childrenSeq.stop(c, cursor);
+  return latin1Text(out.bytes.subarray(0, out.length));
+}
+
+export const orphans = scenario({
+  name: "task/orphans",
+  about:
+    "the children of a process are read while it ends and leaves them to init, which forks: none of init's is shown",
+  quick: true,
+  setup: (k) => {
+    start(k, 1, 0, { pid: PID });
+    for (const child of [41, 42]) start(k, PID, 0, { pid: child });
+    return taskOfPid(k, PID);
+  },
+  threads: {
+    reader: (k, task): string => readChildren(k, task),
+    writer: (k): void => {
+      endAndReap(k, PID);
+      start(k, 1, 0, { pid: 50 });
+    },
+  },
+  check: (k, _plan, { reader }) => {
+    // They are left to init one after the other.
+    if (!["", "41 ", "41 42 ", "42 "].includes(reader)) return `the children were ${reader}`;
+    return judgeChildren(k, 1, [41, 42, 50]);
+  },
+});
+
 const LIMIT = 7;
 /** The value that none of the things has that a task has of its parent. */
 const OWN = 77;
@@ -441,11 +491,7 @@ export const lastReference = scenario({
       k.quiescent();
       return seen;
     },
-    parent: (k): void => {
-      endAndReap(k, PID);
-      reclaimNow(k);
-      k.slab.flush();
-    },
+    parent: (k): void => endAndReap(k, PID),
   },
   check: (k, { before }, { keeper }) =>
     keeper === [LONG, OWN, OWN, OWN].join(" ") ? judgeInventory(k, before) : `the keeper found ${keeper}`,
