@@ -370,11 +370,16 @@ function buildAndDestroy(k: Kernel, count: number): void {
 
 export const emptied = scenario({
   name: "vma/tree-emptied",
-  about: "a tree of two full leaves, whose entries go from its lower end on: a leaf is left, then nothing",
+  about: "trees of two full leaves: one loses all but the beginning of the first at once, one its entries one by one",
   quick: true,
   setup: () => null,
   threads: {
     writer: (k): void => {
+      const cut = build(k, 2 * LEAF);
+      replace(k, cut, (cut.entries[5] as Entry).start, BASE + PAGES * PAGE_SIZE, []);
+      compare(k, cut);
+      countNodes(k, cut, 1);
+      destroy(k, cut);
       const twin = build(k, 2 * LEAF);
       while (twin.entries.length > 0) {
         const { start, end } = twin.entries[0] as Entry;
