@@ -208,7 +208,7 @@ export function guardedStart(k: Kernel, vma: Ptr): number {
  * @returns its address, or -ENOMEM
  * @pre mmap_lock for write
  */
-export function getUnmappedArea(k: Kernel, mm: Ptr, length: number, huge = false): number {
+function getUnmappedArea(k: Kernel, mm: Ptr, length: number, huge: boolean): number {
   if (huge) {
     const end = gapEnd(k, mm, length + PMD_SIZE);
     // The padded range starts below; its top is used, moved down to a multiple.
