@@ -518,3 +518,27 @@ export const published = scenario({
     );
   },
 });
+
+/** Two pids of one word of the list of processes, which has no others. */
+const [ENDED, BORN] = [70, 71];
+
+export const beside = scenario({
+  name: "fork/beside-reap",
+  about: "a process is made while the only one beside it in the list is reaped: the one is listed, the other is not",
+  // All interleavings are hundreds of thousands: a fork and a release have some twenty words in common.
+  extent: { kind: "bounded", preemptions: 2 },
+  setup: (k) => {
+    start(k, 1, 0, { pid: PARENT });
+    start(k, 1, 0, { pid: ENDED });
+    exitGroup(k, taskOfPid(k, ENDED), 0);
+    return null;
+  },
+  threads: {
+    maker: (k): number => start(k, PARENT, 0, { pid: BORN }),
+    reaper: (k): void => reapZombie(k, ENDED),
+  },
+  check: (k) => {
+    const listed = nextTgid(k, PARENT + 1);
+    return listed === BORN ? null : `the list goes on with ${listed}`;
+  },
+});
