@@ -228,7 +228,7 @@ function useDescriptors(k: Kernel, task: Ptr, files: Ptr): string[] {
     openAt(k, files, -1, 105),
   ]);
   const closes: number[] = [];
-  for (const fd of [1, -1, 1, 7, 100]) closes.push(closeFd(k, files, fd));
+  for (const fd of [1, -1, 1, 7, 8, 9, 100]) closes.push(closeFd(k, files, fd));
   const dups = told([dupFd(k, files, 3), dupFd(k, files, 0, 4), dupFd(k, files, 6), dupFd(k, files, 99)]);
   const flags: boolean[] = [];
   for (const fd of [0, 1, 3]) flags.push(descriptorOf(k, task, fd).closeOnExec);
@@ -279,7 +279,7 @@ export const answers = scenario({
   check: (k, plan, { small, large }) => {
     const expected = [
       `0 1 5 2 3 ${-EINVAL} ${-EINVAL}`,
-      `0 ${-EBADF} ${-EBADF} ${-EBADF} ${-EBADF}`,
+      [0, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF].join(" "),
       `1 4 ${-EBADF} ${-EBADF}`,
       "false false true false false true",
       "3 6 7 8",
