@@ -4,9 +4,11 @@ import { Path } from "../../kernel/knobs.ts";
 import { HOST, MM, PAGE_SIZE, VMA } from "../../kernel/layout.ts";
 import { pathNew, pathPut } from "../../kernel/path.ts";
 import { MAP_ANONYMOUS, MAP_SHARED, SPECIAL_VDSO, VM2_SPECIAL_SHIFT, VM_HUGEPAGE } from "../../mm/flags.ts";
+import { mmapWriteLock, mmapWriteUnlock } from "../../mm/lock.ts";
 import { MapsWalk } from "../../mm/maps-walk.ts";
 import { mmAlloc, mmSetBrk, mmput } from "../../mm/mm.ts";
-import { madviseName, mlock, mprotect } from "../../mm/mprotect.ts";
+import { munmapLocked } from "../../mm/mmap.ts";
+import { madviseName, mlock } from "../../mm/mprotect.ts";
 import { swapOut, touch } from "../../mm/resident.ts";
 import { smapsRollup } from "../../mm/smaps-rollup.ts";
 import { SmapsNumbers, thpEligible } from "../../mm/smaps.ts";
@@ -94,32 +96,43 @@ export const sums = scenario({
   },
 });
 
-/** What {@link rollupKilled} adds up: before the writer, and after it. */
-const KILLED = [anon(0, 2), anon(2, 4, R)];
+/** Milliseconds: a safety net only. */
+const LONG_MS = 10_000;
 
+/** The writer unmaps one of two, and keeps the lock until the reader has done. */
 export const rollupKilled = scenario({
   name: "smaps/rollup-killed",
-  about: "one who has been killed adds up all mappings while a writer waits: he stops there, or is through with all",
+  about: "one who has been killed adds up all mappings: if a writer gets the lock he stops there, else he has them all",
   paths: [Path.smaps_rollup],
+  forms: ["locked"],
   quick: true,
+  together: true,
   setup: (k) => {
-    const mm = makeSpace(k, KILLED);
+    const mm = makeSpace(k, [anon(0, 2), anon(2, 4, R)]);
     const killed = words(k, 1);
     k.m.store(killed, 1);
-    return { mm, killed, rest: restBeside(k, [mm]) };
+    return { mm, killed, done: words(k, 1), rest: restBeside(k, [mm]) };
   },
   threads: {
-    reader: (k, { mm, killed }): { result: number; size: number } => {
+    reader: (k, { mm, killed, done }): { result: number; size: number } => {
       k.t.interruptWord = killed;
       const sum = new SmapsNumbers();
-      return { result: smapsRollup(k, new MapsWalk(), mm, sum, { start: 0, end: 0 }), size: sum.size };
+      const result = smapsRollup(k, new MapsWalk(), mm, sum, { start: 0, end: 0 });
+      k.m.store(done, 1);
+      k.m.notify(done, 1);
+      return { result, size: sum.size };
     },
-    writer: (k, { mm }): void => must(mprotect(k, mm, at(2), 2 * PAGE_SIZE, RX)),
+    writer: (k, { mm, done }): void => {
+      mmapWriteLock(k, mm);
+      must(munmapLocked(k, mm, at(2), 2 * PAGE_SIZE));
+      k.m.wait(done, 0, LONG_MS);
+      mmapWriteUnlock(k, mm);
+    },
   },
   check: (k, { mm, rest }, { reader: { result, size } }) => {
     const whole = result === 0 && size === 16;
     if (!whole && result !== WAIT_EINTR) return `it answers ${result}, and adds up to ${size} kB`;
-    return judgeSpaces(k, rest, [{ mm, states: [[anon(0, 2), anon(2, 4, RX)]] }]);
+    return judgeSpaces(k, rest, [{ mm, states: [[anon(0, 2)]] }]);
   },
 });
 
