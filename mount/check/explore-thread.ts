@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import type { Progress } from "../../src/check/explore/report.ts";
 import { framesOf } from "../../src/check/explore/stack.ts";
+import { UnfitError } from "../../src/check/explore/subject.ts";
 import { errorText } from "../errors.ts";
 import { SharedWords } from "../shared.ts";
 import type { Limits, Program } from "./explorer.ts";
@@ -54,7 +55,7 @@ function outcomeOf(program: Program, { job, limits }: ExploreOrder, onProgress: 
 
 /** The error, and where in the sources it was thrown; all of the stack if that was somewhere else. */
 function brokenText(error: unknown): string {
-  if (!(error instanceof Error) || error.stack === undefined) return errorText(error);
+  if (error instanceof UnfitError || !(error instanceof Error) || error.stack === undefined) return errorText(error);
   const frames = framesOf(error.stack);
   if (frames.length === 0) return error.stack;
   return [String(error), ...frames.map(({ fn, file, line }) => `  in ${fn}, ${file}:${line}`)].join("\n");

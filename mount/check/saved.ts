@@ -1,6 +1,6 @@
 /** Failing schedules, kept as files: fixtures/schedules/README.md says what is in them. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FailureKind } from "../../src/check/explore/report.ts";
 import type { Form } from "../../src/check/scenario.ts";
@@ -90,9 +90,16 @@ export function saveSchedule(dir: string, outcome: Outcome): Kept {
   );
   if (same !== undefined) return { file: join(dir, `${same[0]}.json`), known: true };
   const file = freeFile(dir, `${saved.scenario.replaceAll("/", "-")}-${saved.form}`);
-  mkdirSync(dir, { recursive: true });
+  makeFolder(dir);
   writeFileSync(file, `${JSON.stringify(saved, null, 2)}\n`, { flag: "wx" });
   return { file, known: false };
+}
+
+/** Step by step: asked to make all of a path at once where nothing can be made, as in /proc, Node never ends. */
+function makeFolder(dir: string): void {
+  if (existsSync(dir)) return;
+  makeFolder(dirname(resolve(dir)));
+  mkdirSync(dir);
 }
 
 function savedOf({ scenario, form, report }: Outcome): SavedSchedule {

@@ -7,7 +7,7 @@ import { loadProgram, SHIPPED_PROGRAM } from "../check/explorer.ts";
 import { describeScenario } from "../check/report/describe.ts";
 import { renderList, renderText } from "../check/report/text.ts";
 import type { TextOptions } from "../check/report/text.ts";
-import type { CheckResult } from "../check/result.ts";
+import type { CheckResult, Outcome } from "../check/result.ts";
 import { runCheck } from "../check/run.ts";
 import { saveSchedule, schedulesOfCheckout } from "../check/saved.ts";
 import { select, SelectionError, sorted } from "../check/select.ts";
@@ -15,8 +15,8 @@ import { progressOn } from "./bar.ts";
 import type { Bar } from "./bar.ts";
 import { replay } from "./check-replay.ts";
 import { EXIT, statusOfSignal } from "./exit-codes.ts";
-import { CommandError } from "./failure.ts";
-import { checkWritable } from "./writable.ts";
+import { CommandError, explain } from "./failure.ts";
+import { checkFolder, checkWritable } from "./writable.ts";
 
 /** As the command line gives them. */
 export interface CheckFlags {
@@ -57,6 +57,7 @@ export async function check(names: readonly string[], flags: CheckFlags, streams
   if (flags.replay !== undefined) {
     return replay(program, { ...flags, names, schedule: flags.replay, ...textOptions(flags, streams.stdout) }, streams);
   }
+  if (typeof flags.save === "string") checkFolder(flags.save);
   const result = await explored(program, dir, names, flags, streams.stderr);
   await report(result, flags, streams);
   return statusOf(result);
@@ -135,8 +136,17 @@ async function report(result: CheckResult, flags: CheckFlags, { stdout, stderr }
   if (dir === undefined) return;
   for (const outcome of result.outcomes) {
     if (outcome.verdict !== "fails") continue;
+    stderr.write(`${saved(dir, outcome)}\n`);
+  }
+}
+
+/** Says where a failure's schedule is kept; that it can't be kept changes nothing of what was found. */
+function saved(dir: string, outcome: Outcome): string {
+  try {
     const { file, known } = saveSchedule(dir, outcome);
-    stderr.write(`${known ? "known already" : "saved"}: ${file}\n`);
+    return `${known ? "known already" : "saved"}: ${file}`;
+  } catch (error) {
+    return `not saved: ${explain(error).sentence}`;
   }
 }
 

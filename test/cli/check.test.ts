@@ -193,6 +193,18 @@ describe("a program with a mistake", () => {
     expect(readFileSync(drawn, "utf8")).toContain(`<title>synthproc check: ${SEQLOCK} (lockfree)</title>`);
   });
 
+  test("a folder where nothing can be kept is told at once, or changes nothing of what is found", async () => {
+    const early = await check(SEQLOCK, "--program", broken.dir, "--save", page);
+    expect(early).toMatchObject({
+      status: EXIT.failed,
+      stdout: "",
+      stderr: `synthproc: ${page}: not a directory (ENOTDIR)\n`,
+    });
+    const { status, stderr } = await check(SEQLOCK, "--program", broken.dir, "--save", "/proc/none/here");
+    expect(status).toBe(EXIT.violated);
+    expect(stderr).toMatch(/^not saved: \/proc\/none: /);
+  });
+
   test("what is kept already isn't saved again", async () => {
     const { stderr } = await check(SEQLOCK, "--program", broken.dir, "--save", kept);
     expect(stderr).toBe(`known already: ${join(kept, "seqlock-whole-read-lockfree.json")}\n`);

@@ -11,6 +11,7 @@ import type { Failure, Progress, Report } from "./report.ts";
 import { encodeSchedule } from "./schedule.ts";
 import type { Search } from "./search/search.ts";
 import type { Subject } from "./subject.ts";
+import { UnfitError } from "./subject.ts";
 import { TraceSet } from "./search/trace-set.ts";
 
 export interface ExploreOptions {
@@ -57,7 +58,9 @@ export class Exploration {
   private reported = 0;
   private search: Search;
 
+  /** @throws UnfitError if the subject or the extent is not as it has to be */
   constructor(subject: Subject, extent: Extent, options: ExploreOptions = {}) {
+    if (!isExtent(extent)) throw new UnfitError(`its extent is none: ${JSON.stringify(extent)}`);
     this.extent = extent;
     this.options = options;
     const { stepLimit = STEP_LIMIT, knownLimit } = options;
@@ -198,4 +201,11 @@ export class Exploration {
     if (extent.kind === "sampled") return new Pct(this.options.seed ?? 1, extent.runs, extent.depth);
     return new Dpor(capacity, this.machine.subject.threads.length);
   }
+}
+
+function isExtent(extent: Extent): boolean {
+  const isCount = (value: number, least: number): boolean => Number.isInteger(value) && value >= least;
+  if (extent.kind === "sampled") return isCount(extent.runs, 1) && isCount(extent.depth, 1);
+  if (extent.kind === "bounded") return extent.preemptions === Infinity || isCount(extent.preemptions, 0);
+  return (extent.kind as string) === "all";
 }

@@ -7,19 +7,26 @@ import { HEADER_WORDS } from "../../shm/struct.ts";
 import type { Memory } from "../../sync/atomics.ts";
 import type { LoadedProgram } from "../interleave/load.ts";
 import type { Form, Results, Scenario } from "../scenario.ts";
-import { Names } from "./names.ts";
+import { copyOf } from "./machine/copy.ts";
 import { runtime } from "./machine/runtime.ts";
+import { Names } from "./names.ts";
 import type { ObjectKinds, Subject } from "./subject.ts";
+import { UnfitError } from "./subject.ts";
 
 /** Looks that spinning waits take before they nap or sleep: the first one, and the one of whoever is about to. */
 const SPINS = 1;
 
-/** Sets a scenario up, in an arena of its own. */
+/**
+ * Sets a scenario up, in an arena of its own.
+ * @throws UnfitError if its plan can't be copied, or whatever its setup throws
+ */
 export function scenarioSubject(program: LoadedProgram, spec: Scenario, form: Form): Subject {
   const { model, sites } = program;
   runtime.disconnect();
   const { k, plan } = runtime.solo(model.makeModel(spec, form));
-  freeze(plan);
+  // Each thread has a copy of its own, as real threads have: what it changes there, no other one sees.
+  const plans = Object.keys(spec.threads).map(() => planCopy(plan));
+  for (const one of [plan, ...plans]) freeze(one);
   const wordNames = new Names(k.m);
   const names = Object.keys(spec.threads);
   const handles = names.map(() => runtime.solo(model.attachThread(k.m.buffer)));
@@ -29,8 +36,8 @@ export function scenarioSubject(program: LoadedProgram, spec: Scenario, form: Fo
     threads: handles.map((handle: Kernel, i) => ({
       name: names[i],
       rcuWord: handle.t.rcuWord,
-      root: handle,
-      start: () => model.runThread(spec, names[i], handle, plan),
+      root: [handle, plans[i]],
+      start: () => model.runThread(spec, names[i], handle, plans[i]),
     })),
     roots: [k, plan],
     timeouts: spec.timeouts ?? 0,
@@ -46,7 +53,15 @@ export function scenarioSubject(program: LoadedProgram, spec: Scenario, form: Fo
   };
 }
 
-/** A plan is data that is only read: who changes it would hide that from the search, and is stopped instead. */
+function planCopy(plan: unknown): unknown {
+  try {
+    return copyOf(plan);
+  } catch (error) {
+    throw new UnfitError(`the plan that its setup gives can't be copied: ${(error as Error).message}`);
+  }
+}
+
+/** A plan is data that is only read: who changes it is stopped, as far as that can be. */
 function freeze(value: unknown): void {
   if (typeof value !== "object" || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return;
   Object.freeze(value);

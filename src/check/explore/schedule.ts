@@ -12,6 +12,9 @@ const FIRST = "a".charCodeAt(0);
 const FIRST_CAPITAL = "A".charCodeAt(0);
 const RUN = /^(?:([a-h])([1-9][0-9]{0,8})|([A-H]))$/;
 
+/** Accesses of a schedule, at most: more than any run has that ends. */
+const LONGEST = 1_000_000;
+
 /** Thrown for a schedule that can't be read, or that a scenario can't follow. */
 export class ScheduleError extends Error {
   readonly code = "ESYNTH_SCHEDULE";
@@ -48,6 +51,9 @@ export function decodeSchedule(text: string, threads: number): number[] {
     if (thread >= threads) {
       const last = String.fromCharCode(FIRST + Math.min(threads, MAX_THREADS) - 1);
       throw new ScheduleError(`run ${i + 1} of the schedule, "${run}": the last thread is ${last}`);
+    }
+    if (log.length + Number(match[2] ?? 1) > LONGEST) {
+      throw new ScheduleError(`run ${i + 1} of the schedule, "${run}": a schedule has at most ${LONGEST} accesses`);
     }
     if (match[1] === undefined) log.push(thread | LOG_TIMEOUT);
     else for (let left = Number(match[2]); left > 0; left--) log.push(thread);

@@ -8,6 +8,11 @@ import type { Site } from "./report.ts";
  */
 export type Fiber = Generator<unknown, unknown, number | boolean>;
 
+/** What is to be explored can't be: it is not as a scenario has to be. Its message is all there is to say. */
+export class UnfitError extends Error {
+  readonly code = "ESYNTH_UNFIT";
+}
+
 /** An object of the allocator's. */
 export interface NamedObject {
   readonly start: Ptr;

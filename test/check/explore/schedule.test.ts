@@ -3,7 +3,9 @@ import { LOG_TIMEOUT } from "../../../src/check/explore/machine/operation.ts";
 import { Prng } from "../../../src/check/explore/search/prng.ts";
 import { ScheduleError, decodeSchedule, encodeSchedule } from "../../../src/check/explore/schedule.ts";
 import { callers } from "../../../src/check/explore/stack.ts";
+import { UnfitError } from "../../../src/check/explore/subject.ts";
 import { TraceSet } from "../../../src/check/explore/search/trace-set.ts";
+import type { Extent } from "../../../src/check/scenario.ts";
 import type { HandMade, ThreadBody } from "./fibers.ts";
 import { ALL, FULL, exploreHandMade, replayHandMade } from "./fibers.ts";
 
@@ -218,6 +220,43 @@ describe("limits", () => {
     expect(findings.complete).toBe(false);
     expect(told).toHaveLength(3);
     expect(told).toEqual([...told].sort((a, b) => a - b));
+  });
+});
+
+describe("what can't be explored is refused", () => {
+  const adds: ThreadBody = (m) => m.add(100, 1);
+  const threads = (count: number): HandMade => ({
+    threads: Object.fromEntries(Array.from({ length: count }, (_, i) => [`t${i}`, adds])),
+  });
+
+  it.each([0, 9])("%i threads", (count) => {
+    expect(() => exploreHandMade(threads(count))).toThrow(UnfitError);
+  });
+
+  it.each([
+    { kind: "some" },
+    { kind: "bounded" },
+    { kind: "bounded", preemptions: -1 },
+    { kind: "bounded", preemptions: 1.5 },
+    { kind: "sampled", runs: 0, depth: 3 },
+    { kind: "sampled", runs: 10, depth: 0 },
+  ])("extent %o", (extent) => {
+    expect(() => exploreHandMade(threads(2), extent as Extent)).toThrow(UnfitError);
+  });
+
+  it("results that can't be cloned", () => {
+    const gives: ThreadBody = function* (m) {
+      yield* m.add(100, 1);
+      return { next: () => 1 };
+    };
+    expect(exploreHandMade({ threads: { a: adds, b: gives } }).failure).toMatchObject({
+      kind: "error",
+      message: expect.stringContaining("could not be cloned") as string,
+    });
+  });
+
+  it("schedules that are longer than any run", () => {
+    expect(() => replayHandMade(threads(2), "a999999999")).toThrow(/"a999999999": a schedule has at most 1000000/);
   });
 });
 

@@ -4,12 +4,15 @@ import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { explore, replay } from "../../../src/check/explore/explore.ts";
 import { Exploration } from "../../../src/check/explore/exploration.ts";
+import { runtime } from "../../../src/check/explore/machine/runtime.ts";
 import { Follow, scheduleOf } from "../../../src/check/explore/search/follow.ts";
 import { scenarioSubject } from "../../../src/check/explore/scenario-subject.ts";
 import { ProgramBuilder } from "../../../src/check/interleave/build.ts";
 import type { LoadedProgram } from "../../../src/check/interleave/load.ts";
 import { loadProgram } from "../../../src/check/interleave/load.ts";
 import type { Extent, Scenario } from "../../../src/check/scenario.ts";
+import type { Kernel } from "../../../src/kernel/kernel.ts";
+import { HOST } from "../../../src/kernel/layout.ts";
 import { ALL, FULL } from "./fibers.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
@@ -63,6 +66,45 @@ function schedulesOf(name: string, extent: Extent): Map<number, number[]> {
   expect(exploration.run()).toMatchObject({ failure: null, complete: true });
   return seen;
 }
+
+describe("plans", () => {
+  /** As a transformed scenario is. */
+  const scenarioWith = (setup: () => object): Scenario => {
+    function* raise(k: Kernel, { own }: { own: Int32Array }): Generator<unknown, number> {
+      void (runtime.add(0, k.m, HOST.breakAt, 1) ?? (yield));
+      return ++own[0];
+    }
+    const setups = function* (): Generator<never, object> {
+      yield* [];
+      return setup();
+    };
+    const check = function* (
+      _k: Kernel,
+      _plan: object,
+      { a, b }: Record<string, number>,
+    ): Generator<never, string | null> {
+      yield* [];
+      return a === 1 && b === 1 ? null : `${a}, ${b}`;
+    };
+    return {
+      name: "plan/own",
+      about: "",
+      setup: setups,
+      threads: { a: raise, b: raise },
+      check,
+    } as unknown as Scenario;
+  };
+
+  it("each thread has its own, as real threads have", () => {
+    const spec = scenarioWith(() => ({ own: new Int32Array(1) }));
+    expect(explore(shipped, spec, "lockfree")).toMatchObject({ failure: null, complete: true, executions: 2 });
+  });
+
+  it("one that can't be copied is refused", () => {
+    const spec = scenarioWith(() => ({ own: () => 1 }));
+    expect(() => explore(shipped, spec, "lockfree")).toThrow(/^the plan that its setup gives can't be copied: /);
+  });
+});
 
 describe("shipped code", () => {
   for (const name of ["seqlock/whole-read", "refcount/share", "rcu/online", "spinlock/try"]) {

@@ -22,6 +22,7 @@ import { SharedWords, WordFlag } from "./shared-words.ts";
 import { Steps } from "./steps.ts";
 import { Stopped } from "./stopped.ts";
 import type { Subject } from "../subject.ts";
+import { UnfitError } from "../subject.ts";
 import { Threads } from "./threads.ts";
 
 /** Looks on, for replays. */
@@ -92,7 +93,8 @@ export class Machine {
   /** @pre the subject has just been set up; its accesses go to this machine from now on, until there is another one */
   constructor(subject: Subject, { stepLimit, knownLimit = KNOWN_LIMIT }: MachineOptions) {
     const { length } = subject.threads;
-    if (length > MAX_THREADS) throw new Error(`${length} threads; at most ${MAX_THREADS}`);
+    if (length === 0 || length > MAX_THREADS)
+      throw new UnfitError(`${length} threads: 1 to ${MAX_THREADS} there may be`);
     const size = subject.memory.size();
     this.subject = subject;
     this.stepLimit = stepLimit;
