@@ -9,11 +9,14 @@ import {
   MAP_NORESERVE,
   MAP_SHARED,
   MAX_MAP_COUNT,
+  MREMAP_DONTUNMAP,
+  MREMAP_MAYMOVE,
   PROT_NONE,
   VM_DONTEXPAND,
 } from "../../mm/flags.ts";
 import { munmap } from "../../mm/mmap.ts";
 import { madviseName, mlock, mprotect } from "../../mm/mprotect.ts";
+import { mremap } from "../../mm/mremap.ts";
 import { touch } from "../../mm/resident.ts";
 import { latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
@@ -95,6 +98,10 @@ export const accounting = scenario({
       must(touch(k, mm, at(0), 1));
       expectSpace(k, mm, protect(k, mm, 0, 1, RX), 0, "0-1 r-xp ac #1 a1; 1-2 r-xp; 2-4 r--p");
       expectSpace(k, mm, protect(k, mm, 0, 1, RW), 0, "0-1 rw-p ac #1 a1; 1-2 r-xp; 2-4 r--p");
+      // Like new, since all its pages were moved, and accounted: asked for what it is, it stays so.
+      must(protect(k, mm, 0, 1, R));
+      must(mremap(k, mm, at(0), PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, at(9)));
+      expectSpace(k, mm, protect(k, mm, 0, 1, R), 0, "0-1 r--p ac; 1-2 r-xp; 2-4 r--p; 9-10 r--p ac @0 #1 a1");
       clear(k, mm);
       place(k, mm, 0, 2, R, MAP_NORESERVE);
       expectSpace(k, mm, protect(k, mm, 0, 2, RW), 0, "0-2 rw-p nr");
