@@ -27,7 +27,8 @@ import { bytesText, latin1Bytes } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { scenario } from "../scenario.ts";
 import { countIs } from "./exec-images.ts";
-import { judgeGivenBack, objectsInUse } from "./given-back.ts";
+import type { Inventory } from "./machine-kit.ts";
+import { inventory, judgeInventory } from "./machine-kit.ts";
 import { endAndReap, reapZombie, reclaimNow, start, taskOfPid } from "./pid-kit.ts";
 
 const PID = 40;
@@ -37,11 +38,11 @@ const [OTHER, THIRD] = [41, 42];
 interface FilesPlan {
   readonly task: Ptr;
   readonly files: Ptr;
-  readonly before: readonly number[];
+  readonly before: Inventory;
 }
 
 function makeProcess(k: Kernel): FilesPlan {
-  const before = objectsInUse(k);
+  const before = inventory(k);
   start(k, 1, 0, { pid: PID });
   const task = taskOfPid(k, PID);
   return { task, files: k.m.load(task + TASK.files), before };
@@ -50,7 +51,7 @@ function makeProcess(k: Kernel): FilesPlan {
 /** The processes end: nothing of them may be left. */
 function judgeEnd(k: Kernel, { before }: FilesPlan, pids: readonly number[] = [PID]): string | null {
   for (const pid of pids) endAndReap(k, pid);
-  return judgeGivenBack(k, before);
+  return judgeInventory(k, before);
 }
 
 /** A socket, known by its inode. */
@@ -323,7 +324,7 @@ export const made = scenario({
   name: "files/new",
   about: "files are made, told all or nothing, and a table: each is what it was told, and gives all back",
   quick: true,
-  setup: (k) => ({ before: objectsInUse(k) }),
+  setup: (k) => ({ before: inventory(k) }),
   threads: {
     told: (k): Ptr => {
       const path = pathNew(k, { name: "/data" });
@@ -348,7 +349,7 @@ export const made = scenario({
       oneOf("its name", bytesText(m, m.load(path + PATH.name)), ["/data"]) ??
       judgePlain(k, plain);
     for (const file of [told, ...plain]) filePut(k, file);
-    return wrong ?? judgeGivenBack(k, before);
+    return wrong ?? judgeInventory(k, before);
   },
 });
 
@@ -406,6 +407,6 @@ export const readersGone = scenario({
     if (first < 0 || second < first) return `the process had: ${reader.join(", then ")}`;
     const gone = existence(k, task);
     reapZombie(k, PID);
-    return oneOf("the dead process", gone, [possible[4] as string]) ?? judgeGivenBack(k, before);
+    return oneOf("the dead process", gone, [possible[4] as string]) ?? judgeInventory(k, before);
   },
 });

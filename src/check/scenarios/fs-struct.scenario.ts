@@ -8,7 +8,7 @@ import { bytesText } from "../../shm/bytes.ts";
 import type { Ptr } from "../../sync/atomics.ts";
 import { scenario } from "../scenario.ts";
 import { countIs } from "./exec-images.ts";
-import { judgeGivenBack, objectsInUse } from "./given-back.ts";
+import { inventory, judgeInventory } from "./machine-kit.ts";
 import { endAndReap, start, taskOfPid } from "./pid-kit.ts";
 
 const PID = 40;
@@ -36,7 +36,7 @@ export const copied = scenario({
   extent: { kind: "bounded", preemptions: 1 },
   quick: true,
   setup: (k) => {
-    const before = objectsInUse(k);
+    const before = inventory(k);
     start(k, 1, 0, { pid: PID });
     const fs = fsNew(k, pathNew(k, { name: PWD }), pathNew(k, { name: ROOT }), UMASK);
     putFs(k, k.m.exchange(taskOfPid(k, PID) + TASK.fs, fs));
@@ -59,6 +59,6 @@ export const copied = scenario({
       countIs(k, "the root", k.m.load(fs + FS.root) + PATH.usage, 2);
     if (wrong !== null) return wrong;
     for (const pid of [COPY, COPY + 1, PID]) endAndReap(k, pid);
-    return judgeGivenBack(k, before);
+    return judgeInventory(k, before);
   },
 });
