@@ -35,7 +35,7 @@
  * arena; the plan is data that is only read (objects, arrays, numbers), since real threads get a copy of it each. A thread
  * returns what can be cloned. Each thread is online for RCU when it starts, and must hold nothing when it returns.
  *
- * A file `scenarios/*.scenario.ts` exports scenarios and nothing else: these files are all the scenarios there are.
+ * A file `*.scenario.ts` below `scenarios` exports scenarios and nothing else: these files are all the scenarios there are.
  */
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PathId } from "../kernel/knobs.ts";

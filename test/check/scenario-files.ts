@@ -6,9 +6,9 @@ import { formsOf, scenariosOf } from "../../src/check/scenario.ts";
 const FOLDER = new URL("../../src/check/scenarios/", import.meta.url);
 const ENDING = ".scenario.ts";
 
-/** What the scenario files are called, without their ending. */
+/** Paths of the scenario files from their folder, without their ending. */
 export function scenarioFiles(): string[] {
-  return readdirSync(FOLDER)
+  return readdirSync(FOLDER, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(ENDING))
     .map((name) => name.slice(0, -ENDING.length))
     .sort();

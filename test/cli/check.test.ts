@@ -23,7 +23,7 @@ const NO_RETRY = replaced("src/sync/seqlock.ts", "return seqcountRetry(m, lock, 
 
 /** A setup that doesn't work. */
 const THROWS = before(
-  "src/check/scenarios/spinlock.scenario.ts",
+  "src/check/scenarios/sync/spinlock.scenario.ts",
   "return { lock: words(k, SPINLOCK_WORDS)",
   'throw new Error("no lock today"); ',
 );

@@ -23,7 +23,8 @@ export function allEntries(root: string): string[] {
 
 function filesOf(root: string, folder: string, ending: string): string[] {
   if (!existsSync(join(root, folder))) return [];
-  const names = readdirSync(join(root, folder)).filter((name) => name.endsWith(ending));
+  const all = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
+  const names = all.filter((name) => name.endsWith(ending));
   return names.sort().map((name) => `${folder}/${name}`);
 }
 

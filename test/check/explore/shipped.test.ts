@@ -18,7 +18,7 @@ import { ALL, FULL } from "./fibers.ts";
 const ROOT = resolve(import.meta.dirname, "../../..");
 const ENTRIES = [
   "src/check/model.ts",
-  ...["seqlock", "refcount", "rcu", "spinlock"].map((name) => `src/check/scenarios/${name}.scenario.ts`),
+  ...["seqlock", "refcount", "rcu", "spinlock"].map((name) => `src/check/scenarios/sync/${name}.scenario.ts`),
 ];
 
 const builder = new ProgramBuilder(ROOT);
@@ -162,13 +162,13 @@ describe("shipped code", () => {
     expect(write?.stack.map(({ file, fn }) => `${file} ${fn}`)).toEqual([
       "src/sync/seqcount.ts writeSeqcountBegin",
       "src/sync/seqlock.ts writeSeqlock",
-      "src/check/scenarios/seqlock.scenario.ts raise",
+      "src/check/scenarios/sync/seqlock.scenario.ts raise",
       "src/check/model.ts runThread",
     ]);
   });
 
   it("what lockdep says is found, though only some interleavings get there", async () => {
-    const file = "src/check/scenarios/spinlock.scenario.ts";
+    const file = "src/check/scenarios/sync/spinlock.scenario.ts";
     const imports = [
       file,
       'import { words } from "../model.ts";',

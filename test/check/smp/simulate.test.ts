@@ -34,7 +34,7 @@ function built(entries?: readonly string[], edits: readonly Edit[] = []): string
 
 describe("what CPUs read and write together", () => {
   const PAIRS = "test/check/smp/pairs";
-  const SCENARIO = "src/check/scenarios/seqlock.scenario.ts";
+  const SCENARIO = "src/check/scenarios/sync/seqlock.scenario.ts";
   const ENTRIES = ["src/check/model.ts", "src/check/smp/workloads/table.ts", SCENARIO, `${PAIRS}.ts`];
   const TIMES = 20;
   const ARENA_WORDS = 2 ** 24;
