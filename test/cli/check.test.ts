@@ -164,7 +164,7 @@ describe("a program with a mistake", () => {
     expect(outcome.status).toBe(EXIT.violated);
     expect(outcome.stdout).toMatch(/^oracle in execution \d+: a reader got \d and \d$/m);
     expect(outcome.stdout).toMatch(
-      /^ *\d+ {2}[→ ] reader +src\/check\/scenarios\/seqlock\.scenario\.ts:\d+ +look +.* is \d$/m,
+      /^ *\d+ {2}[→ ] reader +src\/check\/scenarios\/sync\/seqlock\.scenario\.ts:\d+ +look +.* is \d$/m,
     );
     expect(outcome.stdout).toMatch(/^ *\d+ {2}→ writer /m);
     expect(outcome.stdout).toMatch(new RegExp(`^${SEQLOCK} .* fails: oracle `, "m"));
@@ -214,7 +214,7 @@ describe("a program with a mistake", () => {
     const { status, stdout } = await check("spinlock", "--program", broken.dir);
     expect(status).toBe(EXIT.internal);
     expect(stdout).toMatch(
-      /^It could not be explored: Error: no lock today\n {2}in \w+, src\/check\/scenarios\/spinlock\.scenario\.ts:\d+\n/m,
+      /^It could not be explored: Error: no lock today\n {2}in \w+, src\/check\/scenarios\/sync\/spinlock\.scenario\.ts:\d+\n/m,
     );
     expect(stdout).not.toMatch(/dist\/|node:/);
   });

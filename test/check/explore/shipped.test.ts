@@ -171,8 +171,8 @@ describe("shipped code", () => {
     const file = "src/check/scenarios/sync/spinlock.scenario.ts";
     const imports = [
       file,
-      'import { words } from "../model.ts";',
-      'import { words } from "../model.ts"; import { rcuReadLock } from "../../sync/rcu.ts"; import { sleepOn } from "../../sync/waitqueue.ts";',
+      'import { words } from "../../model.ts";',
+      'import { words } from "../../model.ts"; import { rcuReadLock } from "../../../sync/rcu.ts"; import { sleepOn } from "../../../sync/waitqueue.ts";',
     ] as const;
     const taken = "  spinLock(k.t, plan.lock, LockClass.registry);\n  raise(k, plan);";
     const cases: readonly (readonly [put: string, says: RegExp])[] = [
