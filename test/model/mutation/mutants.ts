@@ -140,8 +140,10 @@ class Maker {
   }
 }
 
+type CallStatement = ts.ExpressionStatement & { readonly expression: ts.CallExpression };
+
 /** A statement that is a call and nothing else. */
-function isCall(node: ts.Node): node is ts.ExpressionStatement {
+function isCall(node: ts.Node): node is CallStatement {
   return ts.isExpressionStatement(node) && ts.isCallExpression(node.expression) && !isSuper(node.expression);
 }
 
@@ -172,16 +174,15 @@ function narrows(node: ts.Node): boolean {
 }
 
 function isUnlock(node: ts.Statement): boolean {
-  return isCall(node) && UNLOCK.test(calleeOf(node));
+  return isCall(node) && UNLOCK.test(calleeOf(node.expression));
 }
 
 function isTelling(node: ts.Statement): boolean {
-  return isCall(node) && TELLING.test(calleeOf(node));
+  return isCall(node) && TELLING.test(calleeOf(node.expression));
 }
 
 /** The name of what is called, without what it is called on. */
-function calleeOf(node: ts.ExpressionStatement): string {
-  const callee = (node.expression as ts.CallExpression).expression;
+function calleeOf({ expression: callee }: ts.CallExpression): string {
   return ts.isPropertyAccessExpression(callee) ? callee.name.text : callee.getText();
 }
 
@@ -190,10 +191,26 @@ function isPrivate(node: ts.Statement): boolean {
   return isTelling(node) || /^\w+(\.\w+)*\.lockdep\./.test(node.getText());
 }
 
+/** Plain stores go to what nobody else can see yet, or they were a data race. Their order means nothing. */
+const PLAIN = /^plain/;
+const LOAD = /^load/;
+
+/** A plain store of what takes no more than loads to know. */
+function isUnpublished(node: ts.Statement): boolean {
+  if (!isCall(node) || !PLAIN.test(calleeOf(node.expression))) return false;
+  return node.expression.arguments.every(isOnlyLoaded);
+}
+
+function isOnlyLoaded(node: ts.Node): boolean {
+  if (ts.isCallExpression(node) && !LOAD.test(calleeOf(node))) return false;
+  return ts.forEachChild(node, (child) => !isOnlyLoaded(child)) !== true;
+}
+
 /** Only a call or a declaration can be passed, and not one that declares what the moved statement needs. */
 function canComeBefore(moved: ts.Statement, passed: ts.Statement): boolean {
   const plain = (node: ts.Statement): boolean => isCall(node) || ts.isVariableStatement(node);
   if (!plain(moved) || !plain(passed) || isPrivate(moved) || isPrivate(passed)) return false;
+  if (isUnpublished(moved) && isUnpublished(passed)) return false;
   if (isCall(moved) && isCall(passed)) return true;
   const names = declared(ts.isVariableStatement(passed) ? passed : moved);
   return !identifiers(ts.isVariableStatement(passed) ? moved : passed).some((name) => names.has(name));
