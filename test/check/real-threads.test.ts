@@ -8,7 +8,7 @@ import { runOnRealThreads } from "./real-threads.ts";
 import type { RealVerdict } from "./real-threads-main.ts";
 import { inEachForm, loadScenarios } from "./scenario-files.ts";
 
-const ROUNDS = Number(process.env["REAL_THREADS_ROUNDS"] ?? 25);
+const ROUNDS = Number(process.env["REAL_THREADS_ROUNDS"] ?? 15);
 /** Milliseconds after which a mistake has led to a standstill, on a busy machine too. */
 const PATIENCE_MS = 3000;
 const SEED = Number(process.env["REAL_THREADS_SEED"] ?? Date.now() % 2 ** 31);

@@ -16,7 +16,7 @@ import { Programs } from "../model/program.ts";
 const FOLDER = fileURLToPath(new URL("../../fixtures/schedules", import.meta.url));
 /** Explorations where a schedule no longer fits: of what must be found, and of what must be fine. */
 const SEARCH_MS = 60_000;
-const LOOK_MS = 3000;
+const LOOK_MS = 500;
 const TIMEOUT_MS = 120_000;
 
 const schedules = readSchedules(FOLDER);

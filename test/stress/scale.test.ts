@@ -1,12 +1,12 @@
 /**
  * A million reads, by users other than root, of files of processes that turn set-user-ID root by exec and back without
- * pause: only results that the credentials of the moment allow. All of them with STRESS_SECONDS at 20 or more, as in
+ * pause: only results that the credentials of the moment allow. All of them with STRESS_SECONDS at 10 or more, as in
  * continuous integration; otherwise as many as there is time for.
  */
 import { expect, test } from "vitest";
 import { bundle, runStress } from "./harness.ts";
 
-const ALL = Number(process.env["STRESS_SECONDS"] ?? 5) >= 20;
+const ALL = Number(process.env["STRESS_SECONDS"] ?? 5) >= 10;
 const READS = 1_000_000;
 /** Some of what is begun is interrupted. */
 const BEGUN = 1.1 * READS;
